@@ -1,0 +1,249 @@
+//! What a backend implements: observe, create, update, delete on a live session.
+//!
+//! A session knows no Kubernetes object, no clock and no status. It gets a [`Desired`] and answers
+//! with values, so a backend can be tested with a struct literal against the real server.
+
+use std::{collections::BTreeSet, fmt, future::Future, time::Duration};
+
+use crate::{
+    config::ProviderSettings,
+    connection::ConnectionDetails,
+    drift::Drift,
+    input::{Resolved, Value},
+    kind::Kind,
+};
+
+/// A live session that can handle kind `K`.
+///
+/// Every call may be cancelled at any await and repeated from the start: create on something that
+/// exists and delete on something that is gone succeed.
+pub trait ExternalClient<K: Kind>: Send + Sync {
+    /// Looks and compares; changes nothing outside.
+    fn observe(
+        &self,
+        desired: &Desired<K>,
+    ) -> impl Future<Output = Result<Observation<K>, ExternalError>> + Send;
+
+    /// What must be stored before create or update may run, such as a generated password. The
+    /// runtime stores it in the connection Secret and then hands it back in
+    /// [`Desired::connection`]. Called only when the external resource is missing or differs.
+    fn credentials(&self, _desired: &Desired<K>, _observation: &Observation<K>) -> ConnectionDetails {
+        ConnectionDetails::none()
+    }
+
+    /// What this resource changes outside, one entry each, so that what later leaves the spec can be
+    /// taken back. The runtime remembers the union of the stored and the new entries before it acts,
+    /// and only the new ones once spec and external resource agree. Entries are not secret.
+    fn ledger(&self, _desired: &Desired<K>) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    /// Makes the external resource. What it returns is added to the connection Secret.
+    fn create(
+        &self,
+        desired: &Desired<K>,
+    ) -> impl Future<Output = Result<ConnectionDetails, ExternalError>> + Send;
+
+    /// Changes the fields that differ. What it returns is added to the connection Secret.
+    fn update(
+        &self,
+        desired: &Desired<K>,
+        drift: &[Drift],
+    ) -> impl Future<Output = Result<ConnectionDetails, ExternalError>> + Send;
+
+    /// Deletes the external resource. The runtime observes it gone before it lets the object go.
+    fn delete(&self, desired: &Desired<K>) -> impl Future<Output = Result<(), ExternalError>> + Send;
+}
+
+/// Opens sessions for one API group.
+pub trait Connector: Send + Sync + 'static {
+    /// Address and credentials.
+    type Settings: ProviderSettings;
+    /// A session; cheap to clone, shared by every resource that uses the same config.
+    type Session: Clone + Send + Sync + 'static;
+
+    /// Opens a session. The runtime keeps it for as long as config and Secrets stay the same.
+    fn connect(
+        &self,
+        config: &ResolvedConfig<Self::Settings>,
+    ) -> impl Future<Output = Result<Self::Session, ExternalError>> + Send;
+
+    /// Asks the server who it is. Shown in the config's status; an error makes the config not ready.
+    fn probe(&self, session: &Self::Session) -> impl Future<Output = Result<String, ExternalError>> + Send;
+}
+
+/// A provider config with the values of the Secrets it refers to.
+#[derive(Clone, Debug)]
+pub struct ResolvedConfig<S> {
+    /// Kind and name for messages, such as `ClusterProviderConfig default`.
+    pub name: String,
+    /// The settings.
+    pub settings: S,
+    /// The Secrets' values, under the inputs that [`ProviderSettings::inputs`] lists.
+    pub inputs: Resolved,
+    /// How resources that use this config are known to the server.
+    pub client: kube::Client,
+}
+
+/// What a managed resource asks for, complete.
+#[derive(Clone, Debug)]
+pub struct Desired<K: Kind> {
+    /// The identity in the external system.
+    pub external_name: String,
+    /// `spec.forProvider` with references resolved.
+    pub parameters: K::Parameters,
+    /// The values of the kind's inputs; empty while deleting.
+    pub inputs: Resolved,
+    /// What the connection Secret holds; `None` when the resource names no such Secret.
+    pub connection: Option<ConnectionDetails>,
+    /// What earlier passes may have changed outside.
+    pub ledger: BTreeSet<String>,
+    /// `status.atProvider` as it was last written.
+    pub last: K::Observation,
+    /// Who asks, for marks of ownership.
+    pub owner: Owner,
+}
+
+impl<K: Kind> Desired<K> {
+    /// A value of the connection Secret.
+    pub fn stored(&self, key: &str) -> Option<&Value> {
+        self.connection.as_ref()?.get(key)
+    }
+}
+
+/// The managed resource behind a [`Desired`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Owner {
+    /// UID of the object.
+    pub uid: String,
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// Kind of the object with its group, such as `kvsecret.vault.pnats.cloud`.
+    pub kind: String,
+    /// Kind and name of its provider config.
+    pub config: String,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub enum Observation<K: Kind> {
+    /// The external resource does not exist.
+    Absent,
+    /// It exists.
+    Present {
+        /// For `status.atProvider`.
+        at_provider: K::Observation,
+        /// Fields that differ; empty when it matches.
+        drift: Vec<Drift>,
+        /// Added to the connection Secret where it says something else.
+        connection_details: ConnectionDetails,
+        /// Whether it can be used.
+        ready: Readiness,
+    },
+}
+
+impl<K: Kind> Observation<K> {
+    /// A resource that exists, works, and publishes nothing.
+    pub fn present(at_provider: K::Observation, drift: Vec<Drift>) -> Self {
+        Self::Present {
+            at_provider,
+            drift,
+            connection_details: ConnectionDetails::none(),
+            ready: Readiness::Ready,
+        }
+    }
+}
+
+/// Whether an existing external resource can be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// It cannot yet, or not any more.
+    NotReady(String),
+}
+
+/// Why an external call failed: the cause, and what to do about it. Holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// Lower case, no period, with the server's own words.
+    pub cause: String,
+    /// An imperative, best under 60 characters.
+    pub remedy: String,
+}
+
+impl Failure {
+    /// A failure with a remedy.
+    pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { cause: cause.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.cause, self.remedy)
+    }
+}
+
+/// A failed external call, classified where it happened. The runtime never reads the words.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExternalError {
+    /// The spec asks for something impossible. Not retried until spec, config or an input changes.
+    #[error("{0}")]
+    Invalid(Failure),
+    /// Something else must happen first. Retried with back-off, and when an input changes.
+    #[error("{failure}")]
+    Blocked {
+        /// What stands in the way, such as `role "app"`.
+        by: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// The server asks to wait.
+    #[error("{failure}")]
+    Throttled {
+        /// For how long.
+        retry_after: Option<Duration>,
+        /// Why.
+        failure: Failure,
+    },
+    /// The server cannot be reached. The runtime drops the shared session.
+    #[error("{0}")]
+    Unreachable(Failure),
+    /// The answer to a change was lost; it may or may not have happened.
+    #[error("{0}")]
+    UnknownOutcome(Failure),
+    /// The server refuses: credentials or a right are missing.
+    #[error("{0}")]
+    Denied(Failure),
+    /// Anything else.
+    #[error("{0}")]
+    Other(Failure),
+}
+
+impl ExternalError {
+    /// Classified as [`ExternalError::Invalid`].
+    pub fn invalid(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Invalid(Failure::new(cause, remedy))
+    }
+
+    /// Classified as [`ExternalError::Blocked`].
+    pub fn blocked(by: impl Into<String>, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Blocked { by: by.into(), failure: Failure::new(cause, remedy) }
+    }
+
+    /// Label for metrics.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Blocked { .. } => "blocked",
+            Self::Throttled { .. } => "throttled",
+            Self::Unreachable(_) => "unreachable",
+            Self::UnknownOutcome(_) => "unknown_outcome",
+            Self::Denied(_) => "denied",
+            Self::Other(_) => "other",
+        }
+    }
+}

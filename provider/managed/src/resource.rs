@@ -1,0 +1,210 @@
+//! The object a user sees: metadata, spec and status of a managed resource of any kind.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    config::ConfigRef,
+    connection::LocalSecretReference,
+    drift::{DriftPolicy, DriftedField, LastDrift},
+    kind::Kind,
+    policy::{self, ManagementAction},
+};
+
+/// Annotation with the identity in the external system.
+pub const EXTERNAL_NAME: &str = "crossplane.io/external-name";
+/// Annotation written immediately before create.
+pub const CREATE_PENDING: &str = "crossplane.io/external-create-pending";
+/// Annotation written after create succeeded.
+pub const CREATE_SUCCEEDED: &str = "crossplane.io/external-create-succeeded";
+/// Annotation written after create failed.
+pub const CREATE_FAILED: &str = "crossplane.io/external-create-failed";
+/// Annotation that stops all external calls while it is `"true"`.
+pub const PAUSED: &str = "crossplane.io/paused";
+/// Annotation that replaces the poll interval of this resource; a Go duration such as `30s`.
+pub const POLL_INTERVAL: &str = "crossplane.io/poll-interval";
+/// Annotation that asks for a pass; any value not seen before.
+pub const RECONCILE_REQUESTED: &str = "crossplane.io/reconcile-requested-at";
+/// Annotation that remembers what this resource may have changed outside, so that what is removed
+/// from the spec can be taken back. Written before the change is made.
+pub const LEDGER: &str = "tenancy.pnats.cloud/ledger";
+/// Finalizer of every managed resource.
+pub const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
+
+/// A managed resource of kind `K`.
+#[derive(Clone, Debug)]
+pub struct ManagedResource<K: Kind> {
+    /// Kubernetes metadata.
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    pub spec: Spec<K>,
+    /// What was found and done.
+    pub status: Option<Status<K>>,
+}
+
+/// `spec` of every managed resource.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", bound = "")]
+#[schemars(bound = "K: Kind")]
+pub struct Spec<K: Kind> {
+    /// What the external resource is to be.
+    pub for_provider: K::Parameters,
+    /// The provider config with address and credentials of the server.
+    #[serde(default)]
+    pub provider_config_ref: ConfigRef,
+    /// What the provider may do with the external resource. Default `["*"]`; `["Observe"]` only looks.
+    #[serde(default = "policy::everything")]
+    pub management_policies: Vec<ManagementAction>,
+    /// What to do when somebody else changed the external resource. Default `Correct`.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// Secret in the namespace of this resource that receives the connection details.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_connection_secret_to_ref: Option<LocalSecretReference>,
+}
+
+/// `status` of every managed resource.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", bound = "")]
+#[schemars(bound = "K: Kind")]
+pub struct Status<K: Kind> {
+    /// What was found in the external system.
+    #[serde(default)]
+    pub at_provider: K::Observation,
+    /// Ready, Synced and `UpToDate`.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// Fields that differ from the spec now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<DriftedField>,
+    /// The last time somebody else changed the external resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drift: Option<LastDrift>,
+    /// The last value of the annotation `crossplane.io/reconcile-requested-at` that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// The generation of the spec that was last carried out in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}
+
+impl<K: Kind> Default for Status<K> {
+    fn default() -> Self {
+        Self {
+            at_provider: K::Observation::default(),
+            conditions: Vec::new(),
+            drift: Vec::new(),
+            last_drift: None,
+            last_handled_reconcile_at: None,
+            observed_generation: None,
+        }
+    }
+}
+
+impl<K: Kind> ManagedResource<K> {
+    /// A resource with default policies.
+    pub fn new(name: impl Into<String>, for_provider: K::Parameters) -> Self {
+        Self {
+            metadata: ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() },
+            spec: Spec {
+                for_provider,
+                provider_config_ref: ConfigRef::default(),
+                management_policies: policy::everything(),
+                drift_policy: DriftPolicy::default(),
+                write_connection_secret_to_ref: None,
+            },
+            status: None,
+        }
+    }
+
+    /// An annotation's value.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The identity in the external system: the annotation, else the object's name.
+    pub fn external_name(&self) -> &str {
+        self.annotation(EXTERNAL_NAME)
+            .filter(|name| !name.is_empty())
+            .or(self.metadata.name.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// True when the object is on its way out.
+    pub fn is_deleting(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// True when our finalizer is there.
+    pub fn has_finalizer(&self) -> bool {
+        self.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+    }
+}
+
+// === impl Resource, Serialize, Deserialize ===
+//
+// By hand because `#[derive(CustomResource)]` cannot be generic over the kind.
+
+impl<K: Kind> kube::Resource for ManagedResource<K> {
+    type DynamicType = ();
+    type Scope = kube::core::NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        K::KIND.into()
+    }
+    fn group((): &()) -> Cow<'_, str> {
+        K::GROUP.into()
+    }
+    fn version((): &()) -> Cow<'_, str> {
+        K::VERSION.into()
+    }
+    fn api_version((): &()) -> Cow<'_, str> {
+        K::api_version().into()
+    }
+    fn plural((): &()) -> Cow<'_, str> {
+        K::PLURAL.into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", bound = "")]
+struct Written<'a, K: Kind> {
+    api_version: String,
+    kind: &'static str,
+    metadata: &'a ObjectMeta,
+    spec: &'a Spec<K>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: &'a Option<Status<K>>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "")]
+struct Read<K: Kind> {
+    metadata: ObjectMeta,
+    spec: Spec<K>,
+    status: Option<Status<K>>,
+}
+
+impl<K: Kind> Serialize for ManagedResource<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { metadata, spec, status } = self;
+        Written { api_version: K::api_version(), kind: K::KIND, metadata, spec, status }.serialize(serializer)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for ManagedResource<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Read { metadata, spec, status } = Read::deserialize(deserializer)?;
+        Ok(Self { metadata, spec, status })
+    }
+}

@@ -1,0 +1,10 @@
+//! A native Crossplane provider: managed resources for PostgreSQL and for Vault or `OpenBao`.
+//!
+//! Each backend is a module that declares its kinds, one file each, and implements them on a session
+//! of its own; backends do not know each other. The runtime is the crate `managed`.
+//!
+//! With the feature `backends` off only the declarations compile, for the composition function and
+//! the package builder.
+
+pub mod postgresql;
+pub mod vault;
