@@ -1,1 +1,26 @@
-//! PostgreSQL.
+//! `PostgreSQL`: databases, roles, grants and default privileges on a server that exists already.
+//!
+//! One file per kind. A kind's file declares it; its behaviour lies in the folder of the same name.
+//! Every statement is built from [`sql::Ident`] and [`sql::Literal`], so no value reaches the server
+//! unquoted, and every failure is classified by SQLSTATE where it happens.
+//!
+//! Superusers and administrators with `CREATEROLE` and `CREATEDB` are both supported, on
+//! `PostgreSQL` 14 to 18.
+
+pub mod database;
+pub mod default_privileges;
+pub mod grant;
+pub mod parameter;
+pub mod role;
+pub mod settings;
+
+pub use database::Database;
+pub use default_privileges::DefaultPrivileges;
+pub use grant::Grant;
+pub use role::Role;
+pub use settings::Settings;
+
+/// API group of every kind here.
+pub const GROUP: &str = "postgresql.pnats.cloud";
+/// The category kubectl offers for all kinds of this backend.
+pub const CATEGORY: &str = "postgresql";
