@@ -77,6 +77,9 @@ pub trait Connector: Send + Sync + 'static {
 pub struct ResolvedConfig<S> {
     /// Kind and name for messages, such as `ClusterProviderConfig default`.
     pub name: String,
+    /// The config's own namespace; `None` for a `ClusterProviderConfig`. What a namespaced config
+    /// refers to must be in it.
+    pub namespace: Option<String>,
     /// The settings.
     pub settings: S,
     /// The Secrets' values, under the inputs that [`ProviderSettings::inputs`] lists.
@@ -88,6 +91,8 @@ pub struct ResolvedConfig<S> {
 /// What a managed resource asks for, complete.
 #[derive(Clone, Debug)]
 pub struct Desired<K: Kind> {
+    /// The object is on its way out. What belongs to somebody else then counts as absent.
+    pub deleting: bool,
     /// The identity in the external system.
     pub external_name: String,
     /// `spec.forProvider` with references resolved.
