@@ -1,0 +1,46 @@
+//! A real control plane on this machine, for the demo and for the stories in `tests/`.
+//!
+//! etcd, Kubernetes with one node and pods, an OCI registry, Crossplane from its own chart, OpenBao and PostgreSQL: nothing is
+//! mocked. `cargo testbed up` starts it, [`Testbed::shared`] starts or reuses it, `cargo testbed down` leaves nothing behind.
+//! Servers run in sessions of their own and outlive the command or test that started them.
+//!
+//! PostgreSQL and OpenBao are processes of the host, which pods reach as [`POSTGRES_SERVICE`] and [`VAULT_SERVICE`].
+//! [`lifecycle`](self) decides what to start; each server has a module of its own; `cleanup` knows every trace.
+
+mod cache;
+mod cgroup;
+mod cleanup;
+pub mod cli;
+mod cluster;
+mod command;
+mod control_plane;
+mod crossplane;
+mod environment;
+mod host_process;
+mod image;
+mod lifecycle;
+mod namespace;
+mod network;
+mod node;
+pub mod openbao;
+mod packages;
+mod paths;
+mod pki;
+mod postgres;
+mod process;
+mod progress;
+mod registry;
+mod service_account;
+mod testbed;
+mod wait;
+
+pub use crossplane::CROSSPLANE_NAMESPACE;
+pub use host_process::HostProcess;
+pub use image::BUSYBOX;
+pub use namespace::Namespace;
+pub use network::ADDRESS;
+pub use openbao::{OpenBao, VAULT_SERVICE};
+pub use postgres::{DEFAULT_MAJOR, POSTGRES_SERVICE, Postgres, Session};
+pub use registry::REGISTRY;
+pub use testbed::Testbed;
+pub use wait::{wait_condition, wait_for, wait_for_value, wait_gone};
