@@ -7,18 +7,40 @@
 //! Superusers and administrators with `CREATEROLE` and `CREATEDB` are both supported, on
 //! `PostgreSQL` 14 to 18.
 
+#[cfg(feature = "backends")]
+mod acting;
+#[cfg(feature = "backends")]
+pub mod connector;
 pub mod database;
 pub mod default_privileges;
 pub mod grant;
 pub mod parameter;
+#[cfg(feature = "backends")]
+pub mod proof;
 pub mod role;
+#[cfg(feature = "backends")]
+pub mod scram;
+#[cfg(feature = "backends")]
+pub mod session;
 pub mod settings;
+#[cfg(feature = "backends")]
+pub mod sql;
+#[cfg(feature = "backends")]
+pub mod sqlstate;
+#[cfg(feature = "backends")]
+pub mod tls;
 
+#[cfg(feature = "backends")]
+pub use connector::Connector;
 pub use database::Database;
 pub use default_privileges::DefaultPrivileges;
 pub use grant::Grant;
 pub use role::Role;
+#[cfg(feature = "backends")]
+pub use session::{Address, Session};
 pub use settings::Settings;
+#[cfg(feature = "backends")]
+pub use tls::Tls;
 
 /// API group of every kind here.
 pub const GROUP: &str = "postgresql.pnats.cloud";

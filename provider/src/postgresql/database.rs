@@ -23,7 +23,7 @@ use super::{parameter::ConfigurationParameter, role::Role};
 pub struct Database;
 
 /// `spec.forProvider` of a Database.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!has(self.icuLocale) || (has(self.localeProvider) && self.localeProvider == 'icu')",
@@ -150,7 +150,7 @@ impl PublicPrivileges {
 }
 
 /// `status.atProvider` of a Database.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseObservation {
     /// Host name or address of the server, as the provider config gives it.

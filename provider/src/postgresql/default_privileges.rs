@@ -1,4 +1,4 @@
-//! The kind DefaultPrivileges: what a role may do with objects that another role makes later.
+//! The kind `DefaultPrivileges`: what a role may do with objects that another role makes later.
 //!
 //! One entry is known by its creator, schema (or none), type of object and receiver; entries that
 //! differ in any of these do not touch each other.
@@ -23,7 +23,7 @@ use super::{database::Database, grant::GrantOption, role::Role};
 pub struct DefaultPrivileges;
 
 /// `spec.forProvider` of a `DefaultPrivileges`.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "has(self.role) || has(self.roleRef) || has(self.roleSelector)",
@@ -106,7 +106,7 @@ pub enum ObjectType {
 }
 
 /// `status.atProvider` of a `DefaultPrivileges`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DefaultPrivilegesObservation {
     /// Privileges the role will hold on new objects.

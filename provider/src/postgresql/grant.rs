@@ -24,7 +24,7 @@ pub struct Grant;
 
 /// `spec.forProvider` of a Grant. What the privileges are on follows from what is set: a database
 /// alone, a database and a schema, or objects in a schema.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "has(self.role) || has(self.roleRef) || has(self.roleSelector)",
@@ -121,7 +121,7 @@ pub struct Routine {
 }
 
 /// `status.atProvider` of a Grant.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantObservation {
     /// Wanted privileges that the role holds on every object.

@@ -4,6 +4,9 @@
 //! which it quotes anew. Values are therefore compared as lists where the server treats them so, and
 //! literally everywhere else.
 
+#[cfg(feature = "backends")]
+pub mod setting;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

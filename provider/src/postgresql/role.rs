@@ -8,6 +8,17 @@
     reason = "KubeSchema derives through a copy of the struct"
 )]
 
+#[cfg(feature = "backends")]
+mod catalog;
+#[cfg(feature = "backends")]
+mod client;
+#[cfg(feature = "backends")]
+mod difference;
+#[cfg(feature = "backends")]
+mod password;
+#[cfg(feature = "backends")]
+mod statement;
+
 use kube::KubeSchema;
 use managed::{
     input::{Input, Inputs, SecretKeyRef},
@@ -24,7 +35,7 @@ use super::parameter::ConfigurationParameter;
 pub struct Role;
 
 /// `spec.forProvider` of a Role.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleParameters {
     /// What the role may do on the whole server.
@@ -84,7 +95,7 @@ pub struct RolePrivileges {
 }
 
 /// Membership of this role in another one.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "has(self.role) || has(self.roleRef) || has(self.roleSelector)",
@@ -124,7 +135,7 @@ impl Membership {
 }
 
 /// `status.atProvider` of a Role.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleObservation {
     /// Object identifier; it changes when the role is dropped and made again.

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `spec` of `ProviderConfig` and `ClusterProviderConfig`.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!(self.sslMode in ['verify-ca', 'verify-full']) || has(self.caSecretRef)",
@@ -43,7 +43,7 @@ pub struct Settings {
 }
 
 /// How to log in.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// Where the credentials come from. Default `PostgreSQLConnectionSecret`.

@@ -1,0 +1,83 @@
+//! From a provider config to a session.
+
+use managed::{
+    config::ConfigSecretKeyRef,
+    external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
+    input::Value,
+};
+
+use super::{
+    session::{Address, Session},
+    settings::{ConnectionKey, Settings},
+    tls::Tls,
+};
+
+/// Opens sessions on `PostgreSQL` servers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connector;
+
+impl ManagedConnector for Connector {
+    type Settings = Settings;
+    type Session = Session;
+
+    async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
+        Ok(Session::open(address(config)?).await?)
+    }
+
+    async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
+        session
+            .lease()
+            .await?
+            .json::<bool>("SELECT 'true'::text", &[])
+            .await?;
+        Ok(session.identity().to_string())
+    }
+}
+
+fn address(config: &ResolvedConfig<Settings>) -> Result<Address, ExternalError> {
+    let settings = &config.settings;
+    let ca = settings
+        .ca_secret_ref
+        .as_ref()
+        .map(ConfigSecretKeyRef::input);
+    let ca = ca
+        .and_then(|input| config.inputs.value(&input))
+        .map(Value::expose);
+    let port = text(config, ConnectionKey::Port)?;
+    let port = port.parse().map_err(|_| {
+        ExternalError::invalid(
+            format!("port {port:?} in the connection Secret is no port"),
+            "correct the Secret",
+        )
+    })?;
+    Ok(Address {
+        host: text(config, ConnectionKey::Endpoint)?,
+        port,
+        username: text(config, ConnectionKey::Username)?,
+        password: value(config, ConnectionKey::Password)?.clone(),
+        default_database: settings.default_database.clone(),
+        ssl_mode: settings.ssl_mode,
+        tls: Tls::new(settings.ssl_mode, ca)?,
+    })
+}
+
+fn value(config: &ResolvedConfig<Settings>, key: ConnectionKey) -> Result<&Value, ExternalError> {
+    let input = config.settings.input(key);
+    config.inputs.value(&input).ok_or_else(|| {
+        ExternalError::invalid(
+            format!("{input} does not exist"),
+            "complete the connection Secret",
+        )
+    })
+}
+
+fn text(config: &ResolvedConfig<Settings>, key: ConnectionKey) -> Result<String, ExternalError> {
+    let text = value(config, key)?
+        .expose_str()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    text.map(str::to_owned).ok_or_else(|| {
+        let cause = format!("{} is empty or not text", config.settings.input(key));
+        ExternalError::invalid(cause, "correct the connection Secret")
+    })
+}
