@@ -54,14 +54,27 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn new(kind: &'static str, status: Truth, reason: &'static str, message: impl Into<String>) -> Self {
+    fn new(
+        kind: &'static str,
+        status: Truth,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         let mut message = message.into();
         if message.len() > LONGEST_MESSAGE {
-            let end = (0..=LONGEST_MESSAGE - 3).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+            let end = (0..=LONGEST_MESSAGE - 3)
+                .rev()
+                .find(|at| message.is_char_boundary(*at))
+                .unwrap_or(0);
             message.truncate(end);
             message.push('…');
         }
-        Self { kind, status, reason, message }
+        Self {
+            kind,
+            status,
+            reason,
+            message,
+        }
     }
 
     /// Ready: the external resource exists and works.
@@ -132,7 +145,12 @@ impl Claim {
 
 /// Sets a condition. The transition time moves only with the status.
 pub fn set(conditions: &mut Vec<Condition>, claim: Claim, generation: Option<i64>, now: Timestamp) {
-    let Claim { kind, status, reason, message } = claim;
+    let Claim {
+        kind,
+        status,
+        reason,
+        message,
+    } = claim;
     let mut next = Condition {
         type_: kind.into(),
         status: status.as_str().into(),
@@ -141,7 +159,10 @@ pub fn set(conditions: &mut Vec<Condition>, claim: Claim, generation: Option<i64
         last_transition_time: Time(whole_seconds(now)),
         observed_generation: generation,
     };
-    match conditions.iter_mut().find(|condition| condition.type_ == kind) {
+    match conditions
+        .iter_mut()
+        .find(|condition| condition.type_ == kind)
+    {
         Some(current) => {
             if current.status == next.status {
                 next.last_transition_time = current.last_transition_time.clone();

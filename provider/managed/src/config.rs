@@ -4,6 +4,13 @@
 //! (for every namespace) and `ProviderConfigUsage` (one per managed resource, so that a config in use
 //! cannot be deleted).
 
+#[cfg(feature = "runtime")]
+pub(crate) mod control;
+#[cfg(feature = "runtime")]
+pub(crate) mod session;
+#[cfg(feature = "runtime")]
+pub(crate) mod usage;
+
 use std::{borrow::Cow, fmt::Debug};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
@@ -69,7 +76,20 @@ impl ConfigSecretKeyRef {
 }
 
 /// Which of the two kinds of provider config.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Hash,
+    JsonSchema,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
 pub enum ConfigKind {
     /// In the namespace of the managed resource.
     ProviderConfig,
@@ -105,7 +125,10 @@ fn default_name() -> String {
 
 impl Default for ConfigRef {
     fn default() -> Self {
-        Self { kind: ConfigKind::default(), name: default_name() }
+        Self {
+            kind: ConfigKind::default(),
+            name: default_name(),
+        }
     }
 }
 
@@ -176,13 +199,31 @@ pub struct UserRef {
 
 impl<S> ProviderConfigUsage<S> {
     /// A usage with the given metadata.
-    pub fn new(metadata: ObjectMeta, provider_config_ref: ConfigRef, resource_ref: UserRef) -> Self {
-        Self { metadata, provider_config_ref, resource_ref, settings: std::marker::PhantomData }
+    pub fn new(
+        metadata: ObjectMeta,
+        provider_config_ref: ConfigRef,
+        resource_ref: UserRef,
+    ) -> Self {
+        Self {
+            metadata,
+            provider_config_ref,
+            resource_ref,
+            settings: std::marker::PhantomData,
+        }
     }
 }
 
 /// What both kinds of provider config have in common.
-pub trait Config: kube::Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Config:
+    kube::Resource<DynamicType = ()>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
     /// The settings.
     type Settings: ProviderSettings;
     /// Which of the two this is.
@@ -192,6 +233,9 @@ pub trait Config: kube::Resource<DynamicType = ()> + Clone + Debug + Serialize +
     fn settings(&self) -> &Self::Settings;
     /// Users and readiness.
     fn status(&self) -> Option<&ConfigStatus>;
+    /// The API of this kind; cluster-scoped kinds ignore the namespace.
+    #[cfg(feature = "runtime")]
+    fn api(client: kube::Client, namespace: &str) -> kube::Api<Self>;
 }
 
 // === impl Resource, Serialize, Deserialize ===
@@ -262,19 +306,38 @@ macro_rules! resource {
 }
 
 macro_rules! config {
-    ($kind:ident) => {
+    ($kind:ident, |$client:ident, $namespace:ident| $api:expr) => {
         impl<S: ProviderSettings> Serialize for $kind<S> {
             fn serialize<W: Serializer>(&self, serializer: W) -> Result<W::Ok, W::Error> {
-                let Self { metadata, spec, status } = self;
+                let Self {
+                    metadata,
+                    spec,
+                    status,
+                } = self;
                 let api_version = api_version::<S>();
-                Written { api_version, kind: stringify!($kind), metadata, spec, status }.serialize(serializer)
+                Written {
+                    api_version,
+                    kind: stringify!($kind),
+                    metadata,
+                    spec,
+                    status,
+                }
+                .serialize(serializer)
             }
         }
 
         impl<'de, S: ProviderSettings> Deserialize<'de> for $kind<S> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let Read { metadata, spec, status } = Read::deserialize(deserializer)?;
-                Ok(Self { metadata, spec, status })
+                let Read {
+                    metadata,
+                    spec,
+                    status,
+                } = Read::deserialize(deserializer)?;
+                Ok(Self {
+                    metadata,
+                    spec,
+                    status,
+                })
             }
         }
 
@@ -288,15 +351,31 @@ macro_rules! config {
             fn status(&self) -> Option<&ConfigStatus> {
                 self.status.as_ref()
             }
+            #[cfg(feature = "runtime")]
+            fn api($client: kube::Client, $namespace: &str) -> kube::Api<Self> {
+                $api
+            }
         }
     };
 }
 
 resource!(ProviderConfig, "providerconfigs", NamespaceResourceScope);
-resource!(ClusterProviderConfig, "clusterproviderconfigs", ClusterResourceScope);
-resource!(ProviderConfigUsage, "providerconfigusages", NamespaceResourceScope);
-config!(ProviderConfig);
-config!(ClusterProviderConfig);
+resource!(
+    ClusterProviderConfig,
+    "clusterproviderconfigs",
+    ClusterResourceScope
+);
+resource!(
+    ProviderConfigUsage,
+    "providerconfigusages",
+    NamespaceResourceScope
+);
+config!(ProviderConfig, |client, namespace| kube::Api::namespaced(
+    client, namespace
+));
+config!(ClusterProviderConfig, |client, _namespace| kube::Api::all(
+    client
+));
 
 impl<S: ProviderSettings> Serialize for ProviderConfigUsage<S> {
     fn serialize<W: Serializer>(&self, serializer: W) -> Result<W::Ok, W::Error> {
@@ -314,6 +393,10 @@ impl<S: ProviderSettings> Serialize for ProviderConfigUsage<S> {
 impl<'de, S: ProviderSettings> Deserialize<'de> for ProviderConfigUsage<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let usage = Usage::deserialize(deserializer)?;
-        Ok(Self::new(usage.metadata, usage.provider_config_ref, usage.resource_ref))
+        Ok(Self::new(
+            usage.metadata,
+            usage.provider_config_ref,
+            usage.resource_ref,
+        ))
     }
 }

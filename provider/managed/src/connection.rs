@@ -1,5 +1,8 @@
 //! Connection details: what an application needs to connect, and where it is kept.
 
+#[cfg(feature = "runtime")]
+pub mod store;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -57,17 +60,30 @@ impl ConnectionDetails {
 
     /// Takes over every key of `other`, replacing values of the same key.
     pub fn merge(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self.0.extend(
+            other
+                .0
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
     }
 
     /// True when every key of `other` is here with the same value.
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.iter().all(|(key, value)| self.0.get(key) == Some(value))
+        other
+            .0
+            .iter()
+            .all(|(key, value)| self.0.get(key) == Some(value))
     }
 }
 
 impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for ConnectionDetails {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(details: I) -> Self {
-        Self(details.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        Self(
+            details
+                .into_iter()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        )
     }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceSubresources, CustomResourceValidation, JSONSchemaProps,
 };
 use kube::core::schema::{OptionalEnum, StructuralSchemaRewriter};
-use schemars::{JsonSchema, generate::SchemaSettings, generate::SchemaGenerator};
+use schemars::{JsonSchema, generate::SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,7 +50,11 @@ pub fn managed<K: Kind>() -> CustomResourceDefinition {
         categories: &["crossplane", "managed", K::CATEGORY],
         scope: "Namespaced",
         columns: managed_columns(),
-        schema: object(K::DESCRIPTION, &json!({ "spec": spec, "status": status }), &["spec"]),
+        schema: object(
+            K::DESCRIPTION,
+            &json!({ "spec": spec, "status": status }),
+            &["spec"],
+        ),
         has_status: true,
     }
     .build()
@@ -76,7 +80,9 @@ fn config<S: ProviderSettings>(
     let mut status = schema::<ConfigStatus>();
     describe(&mut status, "Users and readiness.");
     let description = match scope {
-        "Cluster" => "Address and credentials of a server, for managed resources in every namespace.",
+        "Cluster" => {
+            "Address and credentials of a server, for managed resources in every namespace."
+        }
         _ => "Address and credentials of a server, for managed resources in the same namespace.",
     };
     Definition {
@@ -88,7 +94,11 @@ fn config<S: ProviderSettings>(
         categories: &["crossplane", "provider", S::CATEGORY],
         scope,
         columns: config_columns(),
-        schema: object(description, &json!({ "spec": spec, "status": status }), &["spec"]),
+        schema: object(
+            description,
+            &json!({ "spec": spec, "status": status }),
+            &["spec"],
+        ),
         has_status: true,
     }
     .build()
@@ -151,7 +161,12 @@ impl Definition {
     }
 
     fn names(&self) -> CustomResourceDefinitionNames {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let owned = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
         CustomResourceDefinitionNames {
             categories: Some(owned(self.categories)),
             kind: self.kind.into(),
@@ -168,7 +183,9 @@ impl Definition {
         CustomResourceDefinitionVersion {
             additional_printer_columns: Some(self.columns),
             name: self.version.into(),
-            schema: Some(CustomResourceValidation { open_api_v3_schema: Some(schema) }),
+            schema: Some(CustomResourceValidation {
+                open_api_v3_schema: Some(schema),
+            }),
             served: true,
             storage: true,
             subresources: self.has_status.then(|| CustomResourceSubresources {
@@ -200,7 +217,9 @@ fn add_rules(schema: &mut Value, rules: &[(&str, &str)]) {
     if rules.is_empty() {
         return;
     }
-    let added = rules.iter().map(|(rule, message)| json!({ "rule": rule, "message": message }));
+    let added = rules
+        .iter()
+        .map(|(rule, message)| json!({ "rule": rule, "message": message }));
     match schema["x-kubernetes-validations"].as_array_mut() {
         Some(present) => present.extend(added),
         None => schema["x-kubernetes-validations"] = added.collect(),
@@ -217,7 +236,11 @@ fn column(name: &str, kind: &str, path: &str) -> CustomResourceColumnDefinition 
 }
 
 fn condition_column(name: &str, condition: &str) -> CustomResourceColumnDefinition {
-    column(name, "string", &format!(".status.conditions[?(@.type=='{condition}')].status"))
+    column(
+        name,
+        "string",
+        &format!(".status.conditions[?(@.type=='{condition}')].status"),
+    )
 }
 
 fn age() -> CustomResourceColumnDefinition {
@@ -229,7 +252,11 @@ fn managed_columns() -> Vec<CustomResourceColumnDefinition> {
         condition_column("READY", "Ready"),
         condition_column("SYNCED", "Synced"),
         column("DRIFT", "string", ".status.drift[*].field"),
-        column("EXTERNAL-NAME", "string", r".metadata.annotations.crossplane\.io/external-name"),
+        column(
+            "EXTERNAL-NAME",
+            "string",
+            r".metadata.annotations.crossplane\.io/external-name",
+        ),
         age(),
     ]
 }

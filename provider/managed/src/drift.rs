@@ -22,7 +22,10 @@ impl Shown {
     pub fn plain(value: impl fmt::Display) -> Self {
         let mut text = value.to_string();
         if text.len() > LONGEST_SHOWN {
-            let end = (0..=LONGEST_SHOWN).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let end = (0..=LONGEST_SHOWN)
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
             text.truncate(end);
             text.push('…');
         }
@@ -64,13 +67,25 @@ pub struct Drift {
 
 impl Drift {
     /// A field whose values may be shown.
-    pub fn plain(field: impl Into<String>, desired: impl fmt::Display, observed: impl fmt::Display) -> Self {
-        Self { field: field.into(), desired: Shown::plain(desired), observed: Shown::plain(observed) }
+    pub fn plain(
+        field: impl Into<String>,
+        desired: impl fmt::Display,
+        observed: impl fmt::Display,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            desired: Shown::plain(desired),
+            observed: Shown::plain(observed),
+        }
     }
 
     /// A field whose values must not be shown.
     pub fn secret(field: impl Into<String>) -> Self {
-        Self { field: field.into(), desired: Shown::secret(), observed: Shown::secret() }
+        Self {
+            field: field.into(),
+            desired: Shown::secret(),
+            observed: Shown::secret(),
+        }
     }
 
     /// Compares two values and notes the difference.
@@ -88,7 +103,11 @@ impl Drift {
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: want {}, found {}", self.field, self.desired, self.observed)
+        write!(
+            f,
+            "{}: want {}, found {}",
+            self.field, self.desired, self.observed
+        )
     }
 }
 
@@ -152,6 +171,9 @@ mod tests {
 
     #[test]
     fn a_secret_difference_names_the_field_only() {
-        assert_eq!(Drift::secret("password").to_string(), "password: want (sensitive), found (sensitive)");
+        assert_eq!(
+            Drift::secret("password").to_string(),
+            "password: want (sensitive), found (sensitive)"
+        );
     }
 }

@@ -27,7 +27,11 @@ pub trait ExternalClient<K: Kind>: Send + Sync {
     /// What must be stored before create or update may run, such as a generated password. The
     /// runtime stores it in the connection Secret and then hands it back in
     /// [`Desired::connection`]. Called only when the external resource is missing or differs.
-    fn credentials(&self, _desired: &Desired<K>, _observation: &Observation<K>) -> ConnectionDetails {
+    fn credentials(
+        &self,
+        _desired: &Desired<K>,
+        _observation: &Observation<K>,
+    ) -> ConnectionDetails {
         ConnectionDetails::none()
     }
 
@@ -52,7 +56,10 @@ pub trait ExternalClient<K: Kind>: Send + Sync {
     ) -> impl Future<Output = Result<ConnectionDetails, ExternalError>> + Send;
 
     /// Deletes the external resource. The runtime observes it gone before it lets the object go.
-    fn delete(&self, desired: &Desired<K>) -> impl Future<Output = Result<(), ExternalError>> + Send;
+    fn delete(
+        &self,
+        desired: &Desired<K>,
+    ) -> impl Future<Output = Result<(), ExternalError>> + Send;
 }
 
 /// Opens sessions for one API group.
@@ -69,11 +76,14 @@ pub trait Connector: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Session, ExternalError>> + Send;
 
     /// Asks the server who it is. Shown in the config's status; an error makes the config not ready.
-    fn probe(&self, session: &Self::Session) -> impl Future<Output = Result<String, ExternalError>> + Send;
+    fn probe(
+        &self,
+        session: &Self::Session,
+    ) -> impl Future<Output = Result<String, ExternalError>> + Send;
 }
 
 /// A provider config with the values of the Secrets it refers to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ResolvedConfig<S> {
     /// Kind and name for messages, such as `ClusterProviderConfig default`.
     pub name: String,
@@ -86,6 +96,24 @@ pub struct ResolvedConfig<S> {
     pub inputs: Resolved,
     /// How resources that use this config are known to the server.
     pub client: kube::Client,
+}
+
+impl<S: fmt::Debug> fmt::Debug for ResolvedConfig<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            namespace,
+            settings,
+            inputs,
+            client: _,
+        } = self;
+        f.debug_struct("ResolvedConfig")
+            .field("name", name)
+            .field("namespace", namespace)
+            .field("settings", settings)
+            .field("inputs", inputs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a managed resource asks for, complete.
@@ -182,7 +210,10 @@ pub struct Failure {
 impl Failure {
     /// A failure with a remedy.
     pub fn new(cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { cause: cause.into(), remedy: remedy.into() }
+        Self {
+            cause: cause.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 
@@ -235,8 +266,15 @@ impl ExternalError {
     }
 
     /// Classified as [`ExternalError::Blocked`].
-    pub fn blocked(by: impl Into<String>, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Blocked { by: by.into(), failure: Failure::new(cause, remedy) }
+    pub fn blocked(
+        by: impl Into<String>,
+        cause: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Blocked {
+            by: by.into(),
+            failure: Failure::new(cause, remedy),
+        }
     }
 
     /// Label for metrics.

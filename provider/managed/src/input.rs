@@ -68,12 +68,22 @@ impl Input {
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SecretKey { namespace: Some(namespace), name, key } => {
+            Self::SecretKey {
+                namespace: Some(namespace),
+                name,
+                key,
+            } => {
                 write!(f, "key {key:?} of Secret {namespace}/{name}")
             }
-            Self::SecretKey { namespace: None, name, key } => write!(f, "key {key:?} of Secret {name}"),
+            Self::SecretKey {
+                namespace: None,
+                name,
+                key,
+            } => write!(f, "key {key:?} of Secret {name}"),
             Self::ConfigMapKey { name, key } => write!(f, "key {key:?} of ConfigMap {name}"),
-            Self::Field { kind, name, path, .. } => write!(f, "{path} of {kind} {name}"),
+            Self::Field {
+                kind, name, path, ..
+            } => write!(f, "{path} of {kind} {name}"),
         }
     }
 }
@@ -188,7 +198,10 @@ mod tests {
         let value = Value::from("hunter2");
         assert_eq!(format!("{value:?}"), "(sensitive)");
         let resolved: Resolved = [(
-            Input::ConfigMapKey { name: "c".into(), key: "k".into() },
+            Input::ConfigMapKey {
+                name: "c".into(),
+                key: "k".into(),
+            },
             value,
         )]
         .into_iter()

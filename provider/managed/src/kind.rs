@@ -28,7 +28,14 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
     const CATEGORY: &'static str;
 
     /// `spec.forProvider`.
-    type Parameters: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + PartialEq + Send + Sync;
+    type Parameters: Serialize
+        + DeserializeOwned
+        + JsonSchema
+        + Clone
+        + Debug
+        + PartialEq
+        + Send
+        + Sync;
     /// `status.atProvider`.
     type Observation: Serialize
         + DeserializeOwned

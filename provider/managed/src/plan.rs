@@ -81,7 +81,8 @@ pub fn plan(situation: &Situation, found: Found) -> Step {
 }
 
 fn may_correct(situation: &Situation) -> bool {
-    let wanted = situation.cause == Cause::SpecChanged || situation.drift_policy == DriftPolicy::Correct;
+    let wanted =
+        situation.cause == Cause::SpecChanged || situation.drift_policy == DriftPolicy::Correct;
     situation.policies.update && wanted
 }
 
@@ -91,7 +92,9 @@ mod tests {
     use crate::policy::{ManagementAction, Reading};
 
     fn situation(deleting: bool, actions: &[ManagementAction]) -> Situation {
-        let Reading::Supported(policies) = Policies::read(actions) else { panic!("unsupported") };
+        let Reading::Supported(policies) = Policies::read(actions) else {
+            panic!("unsupported")
+        };
         Situation {
             deleting,
             foreign_finalizers: Vec::new(),
@@ -112,17 +115,42 @@ mod tests {
         let table: [(&[ManagementAction], &str, &str, &str); 13] = [
             (&[ManagementAction::All], "Create", "Update", "Delete"),
             (&[Observe], "Missing", "Report", "Finalize"),
-            (&[Observe, Create, Update, Delete], "Create", "Update", "Delete"),
-            (&[Observe, Create, Update, LateInitialize], "Create", "Update", "Finalize"),
+            (
+                &[Observe, Create, Update, Delete],
+                "Create",
+                "Update",
+                "Delete",
+            ),
+            (
+                &[Observe, Create, Update, LateInitialize],
+                "Create",
+                "Update",
+                "Finalize",
+            ),
             (&[Observe, Create, Update], "Create", "Update", "Finalize"),
-            (&[Observe, Create, Delete, LateInitialize], "Create", "Report", "Delete"),
-            (&[Observe, Create, LateInitialize], "Create", "Report", "Finalize"),
+            (
+                &[Observe, Create, Delete, LateInitialize],
+                "Create",
+                "Report",
+                "Delete",
+            ),
+            (
+                &[Observe, Create, LateInitialize],
+                "Create",
+                "Report",
+                "Finalize",
+            ),
             (&[Observe, Create, Delete], "Create", "Report", "Delete"),
             (&[Observe, Create], "Create", "Report", "Finalize"),
             (&[Observe, Delete], "Missing", "Report", "Delete"),
             (&[Observe, Update], "Missing", "Update", "Finalize"),
             (&[Observe, LateInitialize], "Missing", "Report", "Finalize"),
-            (&[Observe, Update, LateInitialize], "Missing", "Update", "Finalize"),
+            (
+                &[Observe, Update, LateInitialize],
+                "Missing",
+                "Update",
+                "Finalize",
+            ),
         ];
         for (set, missing, different, deleted) in table {
             let step = |deleting, found| {
@@ -150,7 +178,10 @@ mod tests {
     fn deletion_waits_for_the_finalizers_of_others() {
         let mut situation = situation(true, &[ManagementAction::All]);
         situation.foreign_finalizers = vec!["example.org/backup".into()];
-        assert_eq!(plan(&situation, differs()), Step::Wait(vec!["example.org/backup".into()]));
+        assert_eq!(
+            plan(&situation, differs()),
+            Step::Wait(vec!["example.org/backup".into()])
+        );
         assert_eq!(plan(&situation, Found::Absent), Step::Finalize);
     }
 }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing a provider may do with an external resource.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub enum ManagementAction {
     /// Look.
     Observe,
@@ -30,7 +32,10 @@ pub fn everything() -> Vec<ManagementAction> {
 
 /// What the listed actions allow, once they have been found to make sense.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent permissions, each named by Crossplane")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent permissions, each named by Crossplane"
+)]
 pub struct Policies {
     /// May create.
     pub create: bool,
@@ -68,14 +73,22 @@ impl Policies {
             return Reading::Paused;
         }
         if set == BTreeSet::from([All]) {
-            return Reading::Supported(Self { create: true, update: true, delete: true, late_initialize: true });
+            return Reading::Supported(Self {
+                create: true,
+                update: true,
+                delete: true,
+                late_initialize: true,
+            });
         }
         // Update and Delete together without Create is the one combination with Observe that
         // Crossplane does not know (crossplane-runtime pkg/reconciler/managed/policies.go).
         let lone_update_delete = has(Update) && has(Delete) && !has(Create);
         let lone_late_delete = has(LateInitialize) && has(Delete) && !has(Create);
         if has(All) || !has(Observe) || lone_update_delete || lone_late_delete {
-            return Reading::Unsupported { message: unsupported(&set), delete: has(Delete) || has(All) };
+            return Reading::Unsupported {
+                message: unsupported(&set),
+                delete: has(Delete) || has(All),
+            };
         }
         Reading::Supported(Self {
             create: has(Create),
@@ -89,7 +102,13 @@ impl Policies {
 fn unsupported(set: &BTreeSet<ManagementAction>) -> String {
     let names: Vec<_> = set
         .iter()
-        .map(|action| if *action == ManagementAction::All { "*".into() } else { format!("{action:?}") })
+        .map(|action| {
+            if *action == ManagementAction::All {
+                "*".into()
+            } else {
+                format!("{action:?}")
+            }
+        })
         .collect();
     format!(
         "management policies [{}] are not supported; use [\"*\"] or a list that starts with Observe",
@@ -104,7 +123,12 @@ mod tests {
     fn subsets() -> Vec<Vec<ManagementAction>> {
         let all = [Observe, Create, Update, Delete, LateInitialize, All];
         (0..64_u32)
-            .map(|bits| (0..6).filter(|at| bits & (1 << at) != 0).map(|at| all[at]).collect())
+            .map(|bits| {
+                (0..6)
+                    .filter(|at| bits & (1 << at) != 0)
+                    .map(|at| all[at])
+                    .collect()
+            })
             .collect()
     }
 
@@ -121,8 +145,13 @@ mod tests {
 
     #[test]
     fn an_unsupported_set_is_described_the_same_way_in_any_order() {
-        assert_eq!(Policies::read(&[Update, Create]), Policies::read(&[Create, Update]));
-        let Reading::Unsupported { message, .. } = Policies::read(&[All, Observe]) else { panic!() };
+        assert_eq!(
+            Policies::read(&[Update, Create]),
+            Policies::read(&[Create, Update])
+        );
+        let Reading::Unsupported { message, .. } = Policies::read(&[All, Observe]) else {
+            panic!()
+        };
         assert_eq!(
             message,
             "management policies [Observe, *] are not supported; use [\"*\"] or a list that starts with Observe"
@@ -131,7 +160,13 @@ mod tests {
 
     #[test]
     fn an_unsupported_set_without_delete_does_not_ask_for_deletion() {
-        assert!(matches!(Policies::read(&[Create]), Reading::Unsupported { delete: false, .. }));
-        assert!(matches!(Policies::read(&[Update, Delete]), Reading::Unsupported { delete: true, .. }));
+        assert!(matches!(
+            Policies::read(&[Create]),
+            Reading::Unsupported { delete: false, .. }
+        ));
+        assert!(matches!(
+            Policies::read(&[Update, Delete]),
+            Reading::Unsupported { delete: true, .. }
+        ));
     }
 }

@@ -53,7 +53,10 @@ pub struct NamedReference {
 impl NamedReference {
     /// A reference by name with the default policy.
     pub fn to(name: impl Into<String>) -> Self {
-        Self { name: name.into(), policy: None }
+        Self {
+            name: name.into(),
+            policy: None,
+        }
     }
 }
 
@@ -104,15 +107,24 @@ pub struct Target {
 impl Target {
     /// References to managed resources of kind `K`.
     pub fn of<K: Kind>() -> Self {
-        Self { group: K::GROUP, version: K::VERSION, kind: K::KIND, plural: K::PLURAL }
+        Self {
+            group: K::GROUP,
+            version: K::VERSION,
+            kind: K::KIND,
+            plural: K::PLURAL,
+        }
     }
 }
 
 impl Reference<'_> {
     /// The policy of whichever of reference and selector is used.
     pub fn policy(&self) -> ReferencePolicy {
-        let by_name = self.reference.map(|reference| reference.policy.unwrap_or_default());
-        let by_selector = self.selector.map(|selector| selector.policy.unwrap_or_default());
+        let by_name = self
+            .reference
+            .map(|reference| reference.policy.unwrap_or_default());
+        let by_selector = self
+            .selector
+            .map(|selector| selector.policy.unwrap_or_default());
         by_name.or(by_selector).unwrap_or_default()
     }
 

@@ -46,7 +46,7 @@ pub struct ManagedResource<K: Kind> {
 }
 
 /// `spec` of every managed resource.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase", bound = "")]
 #[schemars(bound = "K: Kind")]
 pub struct Spec<K: Kind> {
@@ -67,7 +67,7 @@ pub struct Spec<K: Kind> {
 }
 
 /// `status` of every managed resource.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase", bound = "")]
 #[schemars(bound = "K: Kind")]
 pub struct Status<K: Kind> {
@@ -105,11 +105,34 @@ impl<K: Kind> Default for Status<K> {
     }
 }
 
+// By hand because deriving would ask for `K: PartialEq`.
+impl<K: Kind> PartialEq for Status<K> {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            at_provider,
+            conditions,
+            drift,
+            last_drift,
+            last_handled_reconcile_at,
+            observed_generation,
+        } = self;
+        *at_provider == other.at_provider
+            && *conditions == other.conditions
+            && *drift == other.drift
+            && *last_drift == other.last_drift
+            && *last_handled_reconcile_at == other.last_handled_reconcile_at
+            && *observed_generation == other.observed_generation
+    }
+}
+
 impl<K: Kind> ManagedResource<K> {
     /// A resource with default policies.
     pub fn new(name: impl Into<String>, for_provider: K::Parameters) -> Self {
         Self {
-            metadata: ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.into()),
+                ..ObjectMeta::default()
+            },
             spec: Spec {
                 for_provider,
                 provider_config_ref: ConfigRef::default(),
@@ -123,7 +146,11 @@ impl<K: Kind> ManagedResource<K> {
 
     /// An annotation's value.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+        self.metadata
+            .annotations
+            .as_ref()?
+            .get(key)
+            .map(String::as_str)
     }
 
     /// The identity in the external system: the annotation, else the object's name.
@@ -141,7 +168,11 @@ impl<K: Kind> ManagedResource<K> {
 
     /// True when our finalizer is there.
     pub fn has_finalizer(&self) -> bool {
-        self.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+        self.metadata
+            .finalizers
+            .iter()
+            .flatten()
+            .any(|finalizer| finalizer == FINALIZER)
     }
 }
 
@@ -197,14 +228,33 @@ struct Read<K: Kind> {
 
 impl<K: Kind> Serialize for ManagedResource<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { metadata, spec, status } = self;
-        Written { api_version: K::api_version(), kind: K::KIND, metadata, spec, status }.serialize(serializer)
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
+        Written {
+            api_version: K::api_version(),
+            kind: K::KIND,
+            metadata,
+            spec,
+            status,
+        }
+        .serialize(serializer)
     }
 }
 
 impl<'de, K: Kind> Deserialize<'de> for ManagedResource<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Read { metadata, spec, status } = Read::deserialize(deserializer)?;
-        Ok(Self { metadata, spec, status })
+        let Read {
+            metadata,
+            spec,
+            status,
+        } = Read::deserialize(deserializer)?;
+        Ok(Self {
+            metadata,
+            spec,
+            status,
+        })
     }
 }

@@ -1,0 +1,465 @@
+//! Provider configs under control: their sessions kept fresh, their readiness told, their deletion
+//! held back while they are used.
+//!
+//! A server that does not answer is asked here, once per config, every few seconds; when it answers
+//! again, everyone who uses the config is woken. Resources need not find out one by one.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, future::BoxFuture};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams},
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde_json::json;
+use tracing::{debug, warn};
+
+use crate::{
+    cache::{Cache, name_of},
+    condition::{self, Claim, Condition, READY, Truth},
+    config::{
+        Config, ConfigKind, ConfigStatus, IN_USE, ProviderConfigUsage, ProviderSettings,
+        session::Configs, usage,
+    },
+    controller::Reconciler,
+    dependents::{ConfigId, Seen, Source},
+    event::{Occurrence, Report},
+    external::{Connector, ExternalError},
+    persist::{MANAGER, STATUS_MANAGER, is_status},
+    queue::{Key, Priority, Wake},
+    runtime::Runtime,
+};
+
+/// How often a server that does not answer is asked again.
+const RETRY: Duration = Duration::from_secs(5);
+
+const TERMINATING: &str = "Terminating";
+
+/// The queue's name for a config.
+pub(crate) fn key(id: &ConfigId) -> Key {
+    let plural = match id.kind {
+        ConfigKind::ProviderConfig => "providerconfigs",
+        ConfigKind::ClusterProviderConfig => "clusterproviderconfigs",
+    };
+    Key {
+        group: id.group,
+        plural,
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+    }
+}
+
+/// One of the two kinds of config of one group.
+pub(crate) struct ConfigControl<T, C: Connector> {
+    runtime: Arc<Runtime>,
+    configs: Arc<Configs<C>>,
+    cache: fn(&Configs<C>) -> &Cache<T>,
+}
+
+impl<T, C> ConfigControl<T, C>
+where
+    T: Config<Settings = C::Settings>,
+    C: Connector,
+{
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        configs: Arc<Configs<C>>,
+        cache: fn(&Configs<C>) -> &Cache<T>,
+    ) -> Self {
+        Self {
+            runtime,
+            configs,
+            cache,
+        }
+    }
+
+    /// Watches the kind. Calls `synced` when the first list is in.
+    pub(crate) async fn watch(self: Arc<Self>, synced: impl Fn()) {
+        let api: Api<T> = Api::all(self.runtime.client.clone());
+        let mut events = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .boxed();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Apply(config) | Event::InitApply(config)) => self.applied(config),
+                Ok(Event::Delete(config)) => self.deleted(&config),
+                Ok(Event::InitDone) => synced(),
+                Ok(Event::Init) => {}
+                Err(error) => {
+                    warn!(%error, kind = T::KIND.as_str(), "watch interrupted, trying again")
+                }
+            }
+        }
+    }
+
+    fn applied(&self, config: T) {
+        let id = id::<T>(&config);
+        let wanted = (
+            config.meta().generation,
+            config.meta().deletion_timestamp.is_some(),
+        );
+        let (before, fresher) = (self.cache)(&self.configs).insert(config);
+        let known = before.map(|before| {
+            (
+                before.meta().generation,
+                before.meta().deletion_timestamp.is_some(),
+            )
+        });
+        if fresher && known != Some(wanted) {
+            self.configs.suspect(&id);
+            self.runtime.queue.add(key(&id), Priority::Fresh);
+        }
+    }
+
+    fn deleted(&self, config: &T) {
+        let id = id::<T>(config);
+        let (namespace, name) = name_of(config);
+        (self.cache)(&self.configs).remove(&namespace, &name);
+        self.configs.suspect(&id);
+        self.runtime.queue.add(key(&id), Priority::Normal);
+        self.runtime.wake_all(&Source::Config(id));
+    }
+
+    async fn pass(&self, key: &Key) -> Wake {
+        let Some(config) = (self.cache)(&self.configs).get(&key.namespace, &key.name) else {
+            self.runtime.dependents.remove(key);
+            return Wake::Gone;
+        };
+        let id = id::<T>(config.as_ref());
+        let users = self.users(&id).await;
+        if config.meta().deletion_timestamp.is_some() && users == 0 {
+            return self.let_go(&id, config.as_ref()).await;
+        }
+        if let Err(error) = self.hold(config.as_ref()).await {
+            debug!(%error, name = key.name, "cannot add the finalizer to the provider config");
+            return Wake::Backoff;
+        }
+        let probed = self.probe(&id).await;
+        self.conclude(&id, config.as_ref(), users, probed).await
+    }
+
+    /// Refreshes the session, notes which Secrets it depends on, and asks the server who it is.
+    async fn probe(&self, id: &ConfigId) -> Result<String, ExternalError> {
+        let mut seen = Seen::new();
+        let inputs = self.configs.inputs(id, &mut seen).await;
+        self.runtime.dependents.set(&key(id), seen);
+        inputs?;
+        self.configs.suspect(id);
+        let connected = self.configs.session(id, false).await?;
+        if connected.is_new {
+            self.runtime.wake_all(&Source::Config(id.clone()));
+        }
+        let answer = self.configs.connector.probe(&connected.session);
+        let timeout = self.runtime.options.timeout;
+        tokio::time::timeout(timeout, answer)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ExternalError::Unreachable(crate::external::Failure::new(
+                    format!("no answer within {} s", timeout.as_secs()),
+                    "check the server and the network",
+                )))
+            })
+    }
+
+    async fn conclude(
+        &self,
+        id: &ConfigId,
+        config: &T,
+        users: i64,
+        probed: Result<String, ExternalError>,
+    ) -> Wake {
+        let now = self.runtime.now();
+        let known = config.status().cloned().unwrap_or_default();
+        let was_ready = is_ready(&known.conditions);
+        let mut status = ConfigStatus {
+            users,
+            ..known.clone()
+        };
+        let claim = match &probed {
+            Ok(server) => {
+                status.server = Some(server.clone());
+                Claim::available()
+            }
+            Err(error) => Claim::unavailable(error.to_string()),
+        };
+        condition::set(&mut status.conditions, claim, config.meta().generation, now);
+        if config.meta().deletion_timestamp.is_some() {
+            let message = format!(
+                "deletion waits for {users} managed resources that use this config; delete them first"
+            );
+            let claim = Claim {
+                kind: TERMINATING,
+                status: Truth::True,
+                reason: "InUse",
+                message,
+            };
+            condition::set(&mut status.conditions, claim, config.meta().generation, now);
+        }
+        if probed.is_ok() && !was_ready {
+            self.runtime.wake_all(&Source::Config(id.clone()));
+        }
+        if status != known {
+            self.tell(config, &status, &probed, was_ready).await;
+        }
+        match probed {
+            Ok(_) => Wake::After(self.runtime.options.poll),
+            Err(ExternalError::Invalid(_)) => Wake::OnChange,
+            Err(_) => Wake::After(RETRY),
+        }
+    }
+
+    async fn tell(
+        &self,
+        config: &T,
+        status: &ConfigStatus,
+        probed: &Result<String, ExternalError>,
+        was_ready: bool,
+    ) {
+        let body = json!({
+            "apiVersion": T::api_version(&()),
+            "kind": T::KIND.as_str(),
+            "metadata": { "name": config.name_any(), "namespace": config.namespace() },
+            "status": status,
+        });
+        let params = PatchParams::apply(STATUS_MANAGER).force();
+        let written = self
+            .api(config)
+            .patch_status(&config.name_any(), &params, &Patch::Apply(body))
+            .await;
+        match written {
+            Ok(config) => drop((self.cache)(&self.configs).insert(config)),
+            Err(error) if is_status(&error, 404) => {}
+            Err(error) => {
+                warn!(%error, name = config.name_any(), "cannot write the status of a provider config")
+            }
+        }
+        if let (Err(error), true) = (probed, was_ready || config.status().is_none()) {
+            warn!(%error, kind = T::KIND.as_str(), name = config.name_any(), "provider config is not ready");
+            self.runtime.recorder.report(Report {
+                regarding: regarding(config),
+                external_name: None,
+                occurrence: Occurrence::warning("CannotConnectToProvider", error.to_string()),
+                at: self.runtime.now(),
+            });
+        }
+    }
+
+    async fn hold(&self, config: &T) -> kube::Result<()> {
+        if config
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == IN_USE)
+        {
+            return Ok(());
+        }
+        let mut finalizers = config.finalizers().to_vec();
+        finalizers.push(IN_USE.into());
+        self.set_finalizers(config, &finalizers).await
+    }
+
+    async fn let_go(&self, id: &ConfigId, config: &T) -> Wake {
+        let rest: Vec<_> = config
+            .finalizers()
+            .iter()
+            .filter(|finalizer| *finalizer != IN_USE)
+            .cloned()
+            .collect();
+        if rest.len() == config.finalizers().len() {
+            return Wake::Gone;
+        }
+        match self.set_finalizers(config, &rest).await {
+            Ok(()) => {
+                self.configs.close(id);
+                self.runtime.dependents.remove(&key(id));
+                Wake::Gone
+            }
+            Err(error) if is_status(&error, 404) => Wake::Gone,
+            Err(_) => Wake::Backoff,
+        }
+    }
+
+    async fn set_finalizers(&self, config: &T, finalizers: &[String]) -> kube::Result<()> {
+        let patch = json!({ "metadata": {
+            "resourceVersion": config.resource_version(),
+            "finalizers": finalizers,
+        }});
+        let params = PatchParams::apply(MANAGER);
+        let written = self
+            .api(config)
+            .patch(&config.name_any(), &params, &Patch::Merge(patch))
+            .await?;
+        (self.cache)(&self.configs).insert(written);
+        Ok(())
+    }
+
+    fn api(&self, config: &T) -> Api<T> {
+        T::api(
+            self.runtime.client.clone(),
+            &config.namespace().unwrap_or_default(),
+        )
+    }
+
+    // === users ===
+
+    /// How many resources use the config. Usages whose owner is gone are let go on the way.
+    async fn users(&self, id: &ConfigId) -> i64 {
+        let mut users = 0;
+        for usage in self.configs.usages.all() {
+            if uses(&usage, id) && !self.reap(&usage).await {
+                users += 1;
+            }
+        }
+        users
+    }
+
+    /// True when the usage does not count any more: it is going, and so has its owner. The owner is
+    /// looked up live, because a cache may be behind.
+    async fn reap(&self, usage: &ProviderConfigUsage<C::Settings>) -> bool {
+        if usage.metadata.deletion_timestamp.is_none() {
+            return false;
+        }
+        let user = &usage.resource_ref;
+        let Ok(resource) = self
+            .runtime
+            .reader
+            .resource(&user.api_version, &user.kind)
+            .await
+        else {
+            return false;
+        };
+        let namespace = usage.namespace().unwrap_or_default();
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.runtime.client.clone(), &namespace, &resource);
+        match api.get_opt(&user.name).await {
+            Ok(Some(owner)) if owner.uid() == usage.metadata.name => false,
+            Ok(_) => {
+                usage::untrack::<C::Settings>(&self.runtime.client, &namespace, &usage.name_any())
+                    .await
+                    .is_ok()
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// Watches the usages of a group and has their configs looked at when they come and go.
+pub(crate) async fn watch_usages<C: Connector>(
+    runtime: Arc<Runtime>,
+    configs: Arc<Configs<C>>,
+    synced: impl Fn(),
+) {
+    let api: Api<ProviderConfigUsage<C::Settings>> = Api::all(runtime.client.clone());
+    let mut events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .boxed();
+    let mut listed = std::collections::HashSet::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(usage)) => {
+                listed.insert(name_of(&usage));
+                used(&runtime, &configs, usage);
+            }
+            Ok(Event::Apply(usage)) => used(&runtime, &configs, usage),
+            Ok(Event::Delete(usage)) => unused(&runtime, &configs, &usage),
+            Ok(Event::InitDone) => {
+                for usage in configs.usages.all() {
+                    if !listed.contains(&name_of(usage.as_ref())) {
+                        unused(&runtime, &configs, &usage);
+                    }
+                }
+                synced();
+            }
+            Err(error) => {
+                warn!(%error, kind = "ProviderConfigUsage", "watch interrupted, trying again")
+            }
+        }
+    }
+}
+
+/// Many usages come at once; counting them a little later costs one status write instead of many.
+const SETTLING: Duration = Duration::from_secs(1);
+
+fn used<C: Connector>(
+    runtime: &Runtime,
+    configs: &Configs<C>,
+    usage: ProviderConfigUsage<C::Settings>,
+) {
+    let id = config_of(&usage);
+    let is_going = usage.metadata.deletion_timestamp.is_some();
+    let (before, _) = configs.usages.insert(usage);
+    let was_going = before
+        .as_ref()
+        .is_some_and(|before| before.metadata.deletion_timestamp.is_some());
+    if before.is_none() || is_going != was_going {
+        runtime.queue.add_within(key(&id), SETTLING);
+    }
+}
+
+fn unused<C: Connector>(
+    runtime: &Runtime,
+    configs: &Configs<C>,
+    usage: &ProviderConfigUsage<C::Settings>,
+) {
+    let (namespace, name) = name_of(usage);
+    configs.usages.remove(&namespace, &name);
+    runtime.queue.add_within(key(&config_of(usage)), SETTLING);
+}
+
+fn config_of<S: ProviderSettings>(usage: &ProviderConfigUsage<S>) -> ConfigId {
+    let reference = &usage.provider_config_ref;
+    let namespace = match reference.kind {
+        ConfigKind::ProviderConfig => usage.namespace().unwrap_or_default(),
+        ConfigKind::ClusterProviderConfig => String::new(),
+    };
+    ConfigId {
+        group: S::GROUP,
+        kind: reference.kind,
+        namespace,
+        name: reference.name.clone(),
+    }
+}
+
+fn uses<S: ProviderSettings>(usage: &ProviderConfigUsage<S>, id: &ConfigId) -> bool {
+    config_of(usage) == *id
+}
+
+fn id<T: Config>(config: &T) -> ConfigId {
+    ConfigId {
+        group: T::Settings::GROUP,
+        kind: T::KIND,
+        namespace: config.namespace().unwrap_or_default(),
+        name: config.name_any(),
+    }
+}
+
+fn is_ready(conditions: &[Condition]) -> bool {
+    condition::find(conditions, READY).is_some_and(|ready| ready.status == "True")
+}
+
+fn regarding<T: Config>(config: &T) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(T::api_version(&()).into_owned()),
+        kind: Some(T::KIND.as_str().into()),
+        name: Some(config.name_any()),
+        namespace: config.namespace(),
+        uid: config.uid(),
+        resource_version: config.resource_version(),
+        field_path: None,
+    }
+}
+
+impl<T, C> Reconciler for ConfigControl<T, C>
+where
+    T: Config<Settings = C::Settings>,
+    C: Connector,
+{
+    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Wake> {
+        Box::pin(self.pass(key))
+    }
+}

@@ -1,0 +1,298 @@
+//! Sessions: opened once per provider config, shared by every resource that uses it.
+//!
+//! A session lives as long as the config's generation and the resource versions of its Secrets stay
+//! the same. When a Secret vanishes while resources are being deleted, the last good session still
+//! serves them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use kube::{Client, ResourceExt};
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+
+use crate::{
+    cache::Cache,
+    config::{
+        ClusterProviderConfig, Config, ConfigKind, ConfigRef, ProviderConfig, ProviderConfigUsage,
+        ProviderSettings,
+    },
+    dependents::{ConfigId, Seen},
+    external::{Connector, ExternalError, ResolvedConfig},
+    input::{Input, Resolved},
+    resolve::Reader,
+};
+
+/// A failed connection attempt answers for others this long, so that a server that is down is not
+/// asked by every resource at once.
+const FAILURE_SHARED: Duration = Duration::from_secs(1);
+
+/// The provider configs of one group, and the sessions to their servers.
+pub(crate) struct Configs<C: Connector> {
+    pub(crate) connector: C,
+    client: Client,
+    reader: Reader,
+    pub(crate) namespaced: Cache<ProviderConfig<C::Settings>>,
+    pub(crate) cluster: Cache<ClusterProviderConfig<C::Settings>>,
+    pub(crate) usages: Cache<ProviderConfigUsage<C::Settings>>,
+    slots: Mutex<HashMap<ConfigId, Arc<Slot<C::Session>>>>,
+}
+
+struct Slot<S> {
+    stale: AtomicBool,
+    state: AsyncMutex<State<S>>,
+}
+
+struct State<S> {
+    open: Option<(Fingerprint, S)>,
+    failed: Option<(Instant, ExternalError)>,
+}
+
+/// What a session depends on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Fingerprint {
+    uid: Option<String>,
+    generation: Option<i64>,
+    inputs: Vec<String>,
+}
+
+/// A session, and what its config has read.
+pub(crate) struct Connected<S> {
+    /// The session.
+    pub session: S,
+    /// True when it was opened just now because the config or one of its Secrets changed.
+    pub is_new: bool,
+}
+
+impl<C: Connector> Configs<C> {
+    /// Configs whose servers are reached through `connector`.
+    pub(crate) fn new(client: Client, connector: C) -> Self {
+        Self {
+            connector,
+            reader: Reader::new(client.clone()),
+            client,
+            namespaced: Cache::default(),
+            cluster: Cache::default(),
+            usages: Cache::default(),
+            slots: Mutex::default(),
+        }
+    }
+
+    /// The config that a resource in `namespace` refers to.
+    pub(crate) fn id(namespace: &str, reference: &ConfigRef) -> ConfigId {
+        let namespace = match reference.kind {
+            ConfigKind::ProviderConfig => namespace.to_owned(),
+            ConfigKind::ClusterProviderConfig => String::new(),
+        };
+        ConfigId {
+            group: C::Settings::GROUP,
+            kind: reference.kind,
+            namespace,
+            name: reference.name.clone(),
+        }
+    }
+
+    /// A session; the shared one unless something it depends on may have changed.
+    ///
+    /// `deleting` accepts the last good session when config or Secrets are gone.
+    pub(crate) async fn session(
+        &self,
+        id: &ConfigId,
+        deleting: bool,
+    ) -> Result<Connected<C::Session>, ExternalError> {
+        let slot = self.slot(id);
+        let mut state = slot.state.lock().await;
+        if let (Some((_, session)), false) = (&state.open, slot.stale.load(Ordering::Acquire)) {
+            return Ok(Connected {
+                session: session.clone(),
+                is_new: false,
+            });
+        }
+        if let Some((_, failure)) = state
+            .failed
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < FAILURE_SHARED)
+        {
+            return Err(failure.clone());
+        }
+        slot.stale.store(false, Ordering::Release);
+        let result = self.reopen(id, &mut state).await;
+        match (result, &state.open) {
+            (Ok(is_new), Some((_, session))) => Ok(Connected {
+                session: session.clone(),
+                is_new,
+            }),
+            (Err(_), Some((_, session))) if deleting => {
+                slot.stale.store(true, Ordering::Release);
+                Ok(Connected {
+                    session: session.clone(),
+                    is_new: false,
+                })
+            }
+            (Err(failure), _) => {
+                slot.stale.store(true, Ordering::Release);
+                state.failed = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+            (Ok(_), None) => Err(gone(id)),
+        }
+    }
+
+    /// Has the next user of the config look at it, and at its Secrets, again.
+    pub(crate) fn suspect(&self, id: &ConfigId) {
+        self.slot(id).stale.store(true, Ordering::Release);
+    }
+
+    /// Closes the session of a config that is gone.
+    pub(crate) fn close(&self, id: &ConfigId) {
+        self.slots.lock().expect("no panic while held").remove(id);
+    }
+
+    /// The Secrets a config reads, for the index of dependents; found or not.
+    pub(crate) async fn inputs(&self, id: &ConfigId, seen: &mut Seen) -> Result<(), ExternalError> {
+        let settings = self.settings(id).ok_or_else(|| gone(id))?.0;
+        self.reader
+            .read(&id.namespace, &allowed(id, settings.inputs())?, seen)
+            .await
+            .map(|_| ())
+    }
+
+    fn slot(&self, id: &ConfigId) -> Arc<Slot<C::Session>> {
+        let mut slots = self.slots.lock().expect("no panic while held");
+        let fresh = || {
+            let state = AsyncMutex::new(State {
+                open: None,
+                failed: None,
+            });
+            Arc::new(Slot {
+                stale: AtomicBool::new(false),
+                state,
+            })
+        };
+        Arc::clone(slots.entry(id.clone()).or_insert_with(fresh))
+    }
+
+    async fn reopen(
+        &self,
+        id: &ConfigId,
+        state: &mut State<C::Session>,
+    ) -> Result<bool, ExternalError> {
+        let (settings, uid, generation) = self.settings(id).ok_or_else(|| gone(id))?;
+        let mut seen = Seen::new();
+        let inputs = allowed(id, settings.inputs())?;
+        let inputs = self.reader.read(&id.namespace, &inputs, &mut seen).await?;
+        let mut versions: Vec<_> = seen
+            .iter()
+            .map(|(source, version)| format!("{source:?}={version}"))
+            .collect();
+        versions.sort();
+        let fingerprint = Fingerprint {
+            uid,
+            generation,
+            inputs: versions,
+        };
+        if state
+            .open
+            .as_ref()
+            .is_some_and(|(open, _)| *open == fingerprint)
+        {
+            return Ok(false);
+        }
+        let session = self
+            .connector
+            .connect(&self.resolved(id, settings, inputs))
+            .await?;
+        *state = State {
+            open: Some((fingerprint, session)),
+            failed: None,
+        };
+        Ok(true)
+    }
+
+    fn resolved(
+        &self,
+        id: &ConfigId,
+        settings: C::Settings,
+        inputs: Resolved,
+    ) -> ResolvedConfig<C::Settings> {
+        let namespace = Some(id.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        ResolvedConfig {
+            name: described(id),
+            namespace,
+            settings,
+            inputs,
+            client: self.client.clone(),
+        }
+    }
+
+    fn settings(&self, id: &ConfigId) -> Option<(C::Settings, Option<String>, Option<i64>)> {
+        fn parts<T: Config>(config: &T) -> (T::Settings, Option<String>, Option<i64>) {
+            (
+                config.settings().clone(),
+                config.uid(),
+                config.meta().generation,
+            )
+        }
+        match id.kind {
+            ConfigKind::ProviderConfig => self
+                .namespaced
+                .get(&id.namespace, &id.name)
+                .map(|config| parts(config.as_ref())),
+            ConfigKind::ClusterProviderConfig => self
+                .cluster
+                .get("", &id.name)
+                .map(|config| parts(config.as_ref())),
+        }
+    }
+}
+
+/// Kind and name as messages show them.
+pub(crate) fn described(id: &ConfigId) -> String {
+    match id.kind {
+        ConfigKind::ProviderConfig => format!("ProviderConfig {}/{}", id.namespace, id.name),
+        ConfigKind::ClusterProviderConfig => format!("ClusterProviderConfig {}", id.name),
+    }
+}
+
+fn gone(id: &ConfigId) -> ExternalError {
+    let name = described(id);
+    ExternalError::blocked(
+        name.clone(),
+        format!("{name} of {} does not exist", id.group),
+        "create it, or correct providerConfigRef",
+    )
+}
+
+/// A namespaced config reads Secrets of its own namespace only; otherwise whoever may write configs
+/// in one namespace could use the credentials of another.
+fn allowed(id: &ConfigId, inputs: Vec<Input>) -> Result<Vec<Input>, ExternalError> {
+    for input in &inputs {
+        let Input::SecretKey {
+            namespace, name, ..
+        } = input
+        else {
+            continue;
+        };
+        match (id.kind, namespace) {
+            (ConfigKind::ClusterProviderConfig, None) => {
+                return Err(ExternalError::invalid(
+                    format!("{} names Secret {name} without a namespace", described(id)),
+                    "set the namespace of the Secret reference",
+                ));
+            }
+            (ConfigKind::ProviderConfig, Some(other)) if *other != id.namespace => {
+                return Err(ExternalError::invalid(
+                    format!("{} names a Secret in namespace {other}", described(id)),
+                    "use a Secret in its own namespace",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,138 @@
+//! The managed resources this provider knows, by kind and name: what references point to.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, RwLock},
+};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::{
+    cache::Cache,
+    condition::{self, READY},
+    kind::Kind,
+    reference::Target,
+    resource::ManagedResource,
+};
+
+/// What a reference sees of the resource it points to.
+#[derive(Clone, Debug)]
+pub(crate) struct Referent {
+    /// Name of the object.
+    pub name: String,
+    /// Identity in the external system.
+    pub external_name: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// UID of the controlling owner.
+    pub controller: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Changes with everything a reference depends on.
+    pub stamp: String,
+}
+
+/// Objects of one kind.
+trait Lookup: Send + Sync {
+    fn find(&self, namespace: &str, name: &str) -> Option<Referent>;
+    fn all(&self, namespace: &str) -> Vec<Referent>;
+}
+
+impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
+    fn find(&self, namespace: &str, name: &str) -> Option<Referent> {
+        self.get(namespace, name)
+            .map(|object| referent(object.as_ref()))
+    }
+
+    fn all(&self, namespace: &str) -> Vec<Referent> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .map(|object| referent(object.as_ref()))
+            .collect()
+    }
+}
+
+/// What a reference sees of an object.
+pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
+    let conditions = object
+        .status
+        .as_ref()
+        .map(|status| status.conditions.as_slice())
+        .unwrap_or_default();
+    let ready = condition::find(conditions, READY).is_some_and(|ready| ready.status == "True");
+    let controller = object
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
+    Referent {
+        name: object.name_any(),
+        external_name: object.external_name().to_owned(),
+        labels: object.labels().clone(),
+        controller: controller.map(|owner| owner.uid.clone()),
+        created: object.creation_timestamp().map(|time| time.0),
+        stamp: format!(
+            "{}/{}/{ready}/{}",
+            object.uid().unwrap_or_default(),
+            object.external_name(),
+            object.is_deleting()
+        ),
+    }
+}
+
+/// All kinds.
+#[derive(Default)]
+pub(crate) struct Directory(RwLock<HashMap<(&'static str, &'static str), Entry>>);
+
+struct Entry {
+    target: Target,
+    objects: Arc<dyn Lookup>,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directory")
+    }
+}
+
+impl Directory {
+    /// Adds a kind.
+    pub(crate) fn add<K: Kind>(&self, objects: Arc<Cache<ManagedResource<K>>>) {
+        let entry = Entry {
+            target: Target::of::<K>(),
+            objects,
+        };
+        self.0
+            .write()
+            .expect("no panic while held")
+            .insert((K::GROUP, K::KIND), entry);
+    }
+
+    /// The declaration of a kind by group and kind.
+    pub(crate) fn target(&self, group: &str, kind: &str) -> Option<Target> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .values()
+            .map(|entry| entry.target)
+            .find(|target| target.group == group && target.kind == kind)
+    }
+
+    /// One object.
+    pub(crate) fn find(&self, target: Target, namespace: &str, name: &str) -> Option<Referent> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .get(&(target.group, target.kind))?
+            .objects
+            .find(namespace, name)
+    }
+
+    /// All objects of a kind in a namespace.
+    pub(crate) fn all(&self, target: Target, namespace: &str) -> Vec<Referent> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .get(&(target.group, target.kind))
+            .map(|entry| entry.objects.all(namespace))
+            .unwrap_or_default()
+    }
+}

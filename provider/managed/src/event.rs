@@ -1,0 +1,222 @@
+//! Events, as core/v1 because that is what Crossplane lets a provider write.
+//!
+//! Identical events are counted on one Event object instead of repeated. Writing is best effort and
+//! never delays a pass: when the buffer is full, the newest event is dropped and counted.
+
+use std::{collections::HashMap, time::Duration};
+
+use k8s_openapi::{
+    api::core::v1::{Event, EventSource, ObjectReference},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+use tokio::{sync::mpsc, time::Instant};
+use tracing::debug;
+
+use crate::{condition::whole_seconds, persist::MANAGER};
+
+/// How many events wait to be written at most.
+const BUFFER: usize = 4096;
+/// How long an Event object is counted up rather than made anew.
+const MEMORY: Duration = Duration::from_secs(600);
+/// An identical event within this time is only counted, not written.
+const QUIET: Duration = Duration::from_secs(5);
+/// Longest message the API server takes (validation of core/v1 Event).
+const LONGEST_MESSAGE: usize = 1024;
+
+/// Type of an event.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Severity {
+    /// For information.
+    Normal,
+    /// Something a person should look at.
+    Warning,
+}
+
+/// Something that happened to an object.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Occurrence {
+    /// Type.
+    pub severity: Severity,
+    /// Reason, one word.
+    pub reason: &'static str,
+    /// Message for a person.
+    pub message: String,
+}
+
+impl Occurrence {
+    /// For information.
+    pub(crate) fn normal(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Normal,
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// Something a person should look at.
+    pub(crate) fn warning(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+/// An occurrence with its object and its reporter.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// The object.
+    pub regarding: ObjectReference,
+    /// `metadata.annotations` of the event.
+    pub external_name: Option<String>,
+    /// What happened.
+    pub occurrence: Occurrence,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Takes events and hands them to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder(mpsc::Sender<Report>);
+
+impl Recorder {
+    /// A recorder and the writer that must be run for its events to arrive.
+    pub(crate) fn new(client: Client) -> (Self, Writer) {
+        let (sender, reports) = mpsc::channel(BUFFER);
+        (
+            Self(sender),
+            Writer {
+                client,
+                reports,
+                written: HashMap::new(),
+            },
+        )
+    }
+
+    /// Hands over an event; never waits.
+    pub(crate) fn report(&self, report: Report) {
+        if let Err(error) = self.0.try_send(report) {
+            debug!(%error, "event dropped");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Written {
+    name: String,
+    count: i32,
+    at: Instant,
+}
+
+/// Writes events until every recorder is gone.
+pub(crate) struct Writer {
+    client: Client,
+    reports: mpsc::Receiver<Report>,
+    written: HashMap<(Option<String>, Occurrence), Written>,
+}
+
+impl Writer {
+    /// Runs until every recorder is gone.
+    pub(crate) async fn run(mut self) {
+        while let Some(report) = self.reports.recv().await {
+            if let Err(error) = self.write(&report).await {
+                debug!(%error, reason = report.occurrence.reason, "cannot write event");
+            }
+        }
+    }
+
+    async fn write(&mut self, report: &Report) -> kube::Result<()> {
+        let now = Instant::now();
+        self.written
+            .retain(|_, written| now.duration_since(written.at) < MEMORY);
+        let namespace = report.regarding.namespace.as_deref().unwrap_or("default");
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let key = (report.regarding.uid.clone(), report.occurrence.clone());
+        if let Some(written) = self.written.get_mut(&key) {
+            written.count += 1;
+            if now.duration_since(written.at) < QUIET {
+                return Ok(());
+            }
+            written.at = now;
+            return recount(&api, written, report.at).await;
+        }
+        let event = api
+            .create(&PostParams::default(), &event(report, namespace))
+            .await?;
+        let name = event.metadata.name.unwrap_or_default();
+        self.written.insert(
+            key,
+            Written {
+                name,
+                count: 1,
+                at: now,
+            },
+        );
+        Ok(())
+    }
+}
+
+async fn recount(api: &Api<Event>, written: &Written, at: Timestamp) -> kube::Result<()> {
+    let patch = json!({ "count": written.count, "lastTimestamp": Time(whole_seconds(at)) });
+    let params = PatchParams::apply(MANAGER);
+    api.patch(&written.name, &params, &Patch::Merge(patch))
+        .await
+        .map(|_| ())
+}
+
+fn event(report: &Report, namespace: &str) -> Event {
+    let Report {
+        regarding,
+        external_name,
+        occurrence,
+        at,
+    } = report;
+    let time = Some(Time(whole_seconds(*at)));
+    let kind = regarding.kind.as_deref().unwrap_or_default().to_lowercase();
+    let group = regarding
+        .api_version
+        .as_deref()
+        .and_then(|version| version.split_once('/'));
+    Event {
+        metadata: ObjectMeta {
+            generate_name: Some(format!(
+                "{}.",
+                regarding.name.as_deref().unwrap_or_default()
+            )),
+            namespace: Some(namespace.into()),
+            annotations: external_name
+                .clone()
+                .map(|name| [("external-name".to_owned(), name)].into()),
+            ..ObjectMeta::default()
+        },
+        involved_object: regarding.clone(),
+        type_: Some(format!("{:?}", occurrence.severity)),
+        reason: Some(occurrence.reason.into()),
+        message: Some(shortened(&occurrence.message)),
+        source: Some(EventSource {
+            component: Some(format!(
+                "managed/{kind}.{}",
+                group.map_or("", |(group, _)| group)
+            )),
+            host: None,
+        }),
+        count: Some(1),
+        first_timestamp: time.clone(),
+        last_timestamp: time,
+        ..Event::default()
+    }
+}
+
+fn shortened(message: &str) -> String {
+    let end = (0..=LONGEST_MESSAGE.min(message.len()))
+        .rev()
+        .find(|at| message.is_char_boundary(*at));
+    message[..end.unwrap_or(0)].to_owned()
+}

@@ -1,0 +1,252 @@
+//! The result of a pass as one value, and the status it leads to. Pure.
+//!
+//! Whatever happened, errors included, becomes an [`Outcome`]; conditions, events and the next
+//! wake-up come from there and nowhere else.
+
+use std::time::Duration;
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+use crate::{
+    condition::{self, Claim, READY, SYNCED, whole_seconds},
+    drift::{Cause, Drift, DriftedField, LastDrift},
+    event::Occurrence,
+    external::ExternalError,
+    kind::Kind,
+    queue::Wake,
+    resource::{ManagedResource, RECONCILE_REQUESTED, Status},
+};
+
+/// A resource that could not be observed for this long no longer counts as ready.
+const UNOBSERVED: Duration = Duration::from_secs(120);
+
+/// Where a pass stopped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// Looking up references and inputs.
+    Resolve,
+    /// Reaching the server.
+    Connect,
+    /// Reading the connection Secret.
+    Load,
+    /// Looking at the external resource.
+    Observe,
+    /// Making it.
+    Create,
+    /// Changing it.
+    Update,
+    /// Deleting it.
+    Delete,
+    /// Writing the connection Secret.
+    Publish,
+    /// Writing the managed resource.
+    Persist,
+}
+
+impl Stage {
+    /// How the condition's message begins; Crossplane's own words.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "cannot resolve references",
+            Self::Connect => "connect failed",
+            Self::Load => "cannot read connection details",
+            Self::Observe => "observe failed",
+            Self::Create => "create failed",
+            Self::Update => "update failed",
+            Self::Delete => "delete failed",
+            Self::Publish => "cannot publish connection details",
+            Self::Persist => "cannot update managed resource",
+        }
+    }
+
+    /// Reason of the event.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Resolve => "CannotResolveResourceReferences",
+            Self::Connect => "CannotConnectToProvider",
+            Self::Observe => "CannotObserveExternalResource",
+            Self::Create => "CannotCreateExternalResource",
+            Self::Update => "CannotUpdateExternalResource",
+            Self::Delete => "CannotDeleteExternalResource",
+            Self::Load | Self::Publish => "CannotPublishConnectionDetails",
+            Self::Persist => "CannotUpdateManagedResource",
+        }
+    }
+}
+
+/// What became of the external resource, as far as drift goes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DriftNews {
+    /// Nothing was learnt.
+    Unknown,
+    /// These fields differ now; none when the list is empty.
+    Now(Cause, Vec<Drift>),
+    /// These fields differed, somebody else had changed them, and they are as wanted again.
+    Corrected(Vec<Drift>),
+}
+
+/// The result of a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome<K: Kind> {
+    /// Conditions to set.
+    pub conditions: Vec<Claim>,
+    /// What was observed, if it was.
+    pub at_provider: Option<K::Observation>,
+    /// Drift.
+    pub drift: DriftNews,
+    /// The spec was carried out in full.
+    pub handled: bool,
+    /// Events.
+    pub occurrences: Vec<Occurrence>,
+    /// When to look again.
+    pub wake: Wake,
+}
+
+impl<K: Kind> Outcome<K> {
+    /// An outcome with conditions and nothing else.
+    pub(crate) fn new(wake: Wake, conditions: Vec<Claim>) -> Self {
+        Self {
+            conditions,
+            at_provider: None,
+            drift: DriftNews::Unknown,
+            handled: false,
+            occurrences: Vec::new(),
+            wake,
+        }
+    }
+
+    /// The pass stopped.
+    pub(crate) fn failed(stage: Stage, error: &ExternalError, poll: Duration) -> Self {
+        let message = format!("{}: {error}", stage.as_str());
+        let mut conditions = vec![Claim::failed(&message)];
+        match stage {
+            Stage::Create => conditions.push(Claim::creating("")),
+            Stage::Delete => conditions.push(Claim::deleting("")),
+            Stage::Update => conditions.push(Claim::update_failed(&message)),
+            _ => {}
+        }
+        let wake = match error {
+            ExternalError::Invalid(_) => Wake::After(poll),
+            ExternalError::Throttled {
+                retry_after: Some(wait),
+                ..
+            } => Wake::Throttled(*wait),
+            _ => Wake::Backoff,
+        };
+        let mut outcome = Self::new(wake, conditions);
+        outcome
+            .occurrences
+            .push(Occurrence::warning(stage.reason(), message));
+        outcome
+    }
+}
+
+/// The status after a pass. Equal to the stored one when there is nothing to write.
+pub(crate) fn next_status<K: Kind>(
+    object: &ManagedResource<K>,
+    outcome: &Outcome<K>,
+    now: Timestamp,
+) -> Status<K> {
+    let mut status = object.status.clone().unwrap_or_default();
+    let generation = object.metadata.generation;
+    if let Some(at_provider) = &outcome.at_provider {
+        status.at_provider = at_provider.clone();
+    }
+    apply_drift(&mut status, &outcome.drift, now);
+    for claim in &outcome.conditions {
+        condition::set(&mut status.conditions, claim.clone(), generation, now);
+    }
+    judge_readiness(&mut status, outcome, generation, now);
+    if outcome.handled {
+        status.observed_generation = generation;
+    }
+    if let Some(token) = object
+        .annotation(RECONCILE_REQUESTED)
+        .filter(|token| !token.is_empty())
+    {
+        status.last_handled_reconcile_at = Some(token.to_owned());
+    }
+    status
+}
+
+fn apply_drift<K: Kind>(status: &mut Status<K>, news: &DriftNews, now: Timestamp) {
+    let at = Time(whole_seconds(now));
+    match news {
+        DriftNews::Unknown => {}
+        DriftNews::Now(cause, drift) => {
+            let known = std::mem::take(&mut status.drift);
+            status.drift = drift
+                .iter()
+                .map(|drift| drifted(drift, *cause, &known, &at))
+                .collect();
+            if *cause == Cause::External && status.drift != known && !drift.is_empty() {
+                status.last_drift = Some(LastDrift {
+                    at,
+                    fields: fields(drift),
+                    corrected: false,
+                });
+            }
+        }
+        DriftNews::Corrected(drift) => {
+            status.drift.clear();
+            status.last_drift = Some(LastDrift {
+                at,
+                fields: fields(drift),
+                corrected: true,
+            });
+        }
+    }
+}
+
+fn drifted(drift: &Drift, cause: Cause, known: &[DriftedField], now: &Time) -> DriftedField {
+    let since = known
+        .iter()
+        .find(|known| known.field == drift.field)
+        .map_or(now, |known| &known.since);
+    DriftedField {
+        field: drift.field.clone(),
+        desired: drift.desired.clone(),
+        observed: drift.observed.clone(),
+        cause,
+        since: since.clone(),
+    }
+}
+
+/// The names of the fields.
+pub(crate) fn fields(drift: &[Drift]) -> Vec<String> {
+    drift.iter().map(|drift| drift.field.clone()).collect()
+}
+
+/// A pass that could not look says nothing about readiness at first; after a while, nobody can say.
+fn judge_readiness<K: Kind>(
+    status: &mut Status<K>,
+    outcome: &Outcome<K>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    if outcome.conditions.iter().any(|claim| claim.kind == READY) {
+        return;
+    }
+    let Some(failed) = outcome
+        .conditions
+        .iter()
+        .find(|claim| claim.reason == "ReconcileError")
+    else {
+        return;
+    };
+    let ready = condition::find(&status.conditions, READY).map(|ready| ready.status.clone());
+    let since =
+        condition::find(&status.conditions, SYNCED).map(|synced| synced.last_transition_time.0);
+    let unobserved =
+        since.is_some_and(|since| now.duration_since(since).unsigned_abs() >= UNOBSERVED);
+    match ready.as_deref() {
+        None => {
+            condition::set(&mut status.conditions, Claim::creating(""), generation, now);
+        }
+        Some("True") if unobserved => {
+            let claim = Claim::unobserved(format!("cannot be observed: {}", failed.message));
+            condition::set(&mut status.conditions, claim, generation, now);
+        }
+        Some(_) => {}
+    }
+}

@@ -1,0 +1,310 @@
+//! A provider process: kinds and connectors in, controllers out.
+//!
+//! All tasks belong to one set. When the process is told to stop, no new pass starts and those under
+//! way get a grace period; when it loses the lease, it ends at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures::future::BoxFuture;
+use kube::{Client, api::ApiResource};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+use tracing::{error, info};
+
+use crate::{
+    condition::{self, READY, SYNCED},
+    config::{
+        ClusterProviderConfig, Config, ProviderConfig, ProviderConfigUsage, ProviderSettings,
+        control::{self, ConfigControl},
+        session::Configs,
+    },
+    controller::{Controller, Reconciler},
+    event::{Recorder, Writer},
+    external::{Connector, ExternalClient},
+    gate::Gate,
+    http::Health,
+    kind::Kind,
+    metrics::{Counts, Metrics},
+    options::Options,
+    queue::{Key, Wake},
+    runtime::Runtime,
+};
+
+type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
+type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
+type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
+
+/// How often gauges are counted.
+const STATE_METRICS: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A provider under construction.
+pub struct Provider {
+    runtime: Arc<Runtime>,
+    writer: Writer,
+    requested: mpsc::UnboundedReceiver<ApiResource>,
+    reconcilers: Reconcilers,
+    watches: Vec<(String, Watch)>,
+    counts: Vec<Count>,
+    health: Arc<Health>,
+}
+
+/// The provider configs of one API group, for the kinds that use them.
+pub struct Group<C: Connector>(Arc<Configs<C>>);
+
+impl Provider {
+    /// A provider without kinds.
+    pub fn new(
+        client: Client,
+        options: Options,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+    ) -> Self {
+        let (recorder, writer) = Recorder::new(client.clone());
+        let (runtime, requested) = Runtime::new(client, options, recorder, metrics);
+        Self {
+            runtime: Arc::new(runtime),
+            writer,
+            requested,
+            reconcilers: HashMap::new(),
+            watches: Vec::new(),
+            counts: Vec::new(),
+            health,
+        }
+    }
+
+    /// Adds an API group whose servers are reached through `connector`.
+    pub fn group<C: Connector>(&mut self, connector: C) -> Group<C> {
+        let configs = Arc::new(Configs::new(self.runtime.client.clone(), connector));
+        self.config::<ProviderConfig<C::Settings>, C>(&configs, |configs| &configs.namespaced);
+        self.config::<ClusterProviderConfig<C::Settings>, C>(&configs, |configs| &configs.cluster);
+        let (runtime, usages) = (Arc::clone(&self.runtime), Arc::clone(&configs));
+        self.watch::<ProviderConfigUsage<C::Settings>>(move |synced| {
+            let watched =
+                control::watch_usages(Arc::clone(&runtime), Arc::clone(&usages), move || {
+                    synced.send_replace(true);
+                });
+            Box::pin(watched)
+        });
+        Group(configs)
+    }
+
+    /// Adds a kind of a group.
+    pub fn kind<K, C>(&mut self, group: &Group<C>)
+    where
+        K: Kind,
+        C: Connector,
+        C::Session: ExternalClient<K>,
+    {
+        let controller = Arc::new(Controller::<K, C>::new(
+            Arc::clone(&self.runtime),
+            Arc::clone(&group.0),
+        ));
+        self.reconcilers.insert(
+            (K::GROUP, K::PLURAL),
+            Arc::clone(&controller) as Arc<dyn Reconciler>,
+        );
+        let cache = Arc::clone(&controller.cache);
+        self.counts.push(Box::new(move || {
+            let mut counts = Counts::default();
+            for object in cache.all() {
+                let conditions = object
+                    .status
+                    .iter()
+                    .flat_map(|status| &status.conditions)
+                    .cloned()
+                    .collect::<Vec<_>>();
+                let holds = |kind| {
+                    condition::find(&conditions, kind).is_some_and(|found| found.status == "True")
+                };
+                counts.exists += 1;
+                counts.ready += i64::from(holds(READY));
+                counts.synced += i64::from(holds(SYNCED));
+            }
+            (format!("{}, Kind={}", K::api_version(), K::KIND), counts)
+        }));
+        self.watches.push((
+            K::crd_name(),
+            Box::new(move |synced| {
+                let controller = Arc::clone(&controller);
+                Box::pin(controller.watch(move || {
+                    synced.send_replace(true);
+                }))
+            }),
+        ));
+    }
+
+    fn config<T, C>(
+        &mut self,
+        configs: &Arc<Configs<C>>,
+        cache: fn(&Configs<C>) -> &crate::cache::Cache<T>,
+    ) where
+        T: Config<Settings = C::Settings>,
+        C: Connector,
+    {
+        let control = Arc::new(ConfigControl::new(
+            Arc::clone(&self.runtime),
+            Arc::clone(configs),
+            cache,
+        ));
+        let plural: &'static str = match T::KIND {
+            crate::config::ConfigKind::ProviderConfig => "providerconfigs",
+            crate::config::ConfigKind::ClusterProviderConfig => "clusterproviderconfigs",
+        };
+        self.reconcilers.insert(
+            (C::Settings::GROUP, plural),
+            Arc::clone(&control) as Arc<dyn Reconciler>,
+        );
+        self.watch::<T>(move |synced| {
+            let control = Arc::clone(&control);
+            Box::pin(control.watch(move || {
+                synced.send_replace(true);
+            }))
+        });
+    }
+
+    fn watch<T: kube::Resource<DynamicType = ()>>(
+        &mut self,
+        watch: impl Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) {
+        self.watches.push((
+            format!("{}.{}", T::plural(&()), T::group(&())),
+            Box::new(watch),
+        ));
+    }
+
+    /// Runs until `stop` is true. Passes under way get the grace period.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let Self {
+            runtime,
+            writer,
+            requested,
+            reconcilers,
+            watches,
+            counts,
+            health,
+        } = self;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer.run());
+        tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
+        tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
+        let gate = Gate::new();
+        tasks.spawn(gate.clone().run(runtime.client.clone()));
+        let mut first_lists = Vec::new();
+        for (crd, watch) in watches {
+            let (synced, is_synced) = watch::channel(false);
+            first_lists.push((crd.clone(), is_synced));
+            tasks.spawn(gated(gate.clone(), crd, watch, synced));
+        }
+        for (crd, mut is_synced) in first_lists {
+            if gate.is_there(&crd).await {
+                let _ = is_synced.wait_for(|synced| *synced).await;
+            }
+        }
+        health.set_ready();
+        info!("every kind that is served is watched");
+        work(&runtime, &Arc::new(reconcilers), &mut stop).await;
+    }
+}
+
+/// Runs a watch for as long as the CRD is there.
+async fn gated(gate: Gate, crd: String, watch: Watch, synced: watch::Sender<bool>) {
+    loop {
+        gate.appears(&crd).await;
+        info!(crd, "kind starts");
+        tokio::select! {
+            () = watch(synced.clone()) => {}
+            () = gate.vanishes(&crd) => info!(crd, "kind stops because its CRD is gone"),
+        }
+    }
+}
+
+/// Watches Secrets and `ConfigMap`s, and every foreign kind that is asked for.
+async fn metadata_watches(
+    runtime: Arc<Runtime>,
+    mut requested: mpsc::UnboundedReceiver<ApiResource>,
+) {
+    use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+    let mut watches = JoinSet::new();
+    for resource in [
+        ApiResource::erase::<Secret>(&()),
+        ApiResource::erase::<ConfigMap>(&()),
+    ] {
+        watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
+    }
+    while let Some(resource) = requested.recv().await {
+        info!(
+            kind = resource.kind,
+            group = resource.group,
+            "watching a kind that is read by field"
+        );
+        watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
+    }
+}
+
+async fn state_metrics(runtime: Arc<Runtime>, counts: Vec<Count>) {
+    loop {
+        let kinds: Vec<_> = counts.iter().map(|count| count()).collect();
+        runtime.metrics.state(runtime.queue.waiting(), &kinds);
+        tokio::time::sleep(STATE_METRICS).await;
+    }
+}
+
+/// Hands objects to their controllers, each pass in a task of its own, so that a panic ends the
+/// pass and not the process.
+async fn work(
+    runtime: &Arc<Runtime>,
+    reconcilers: &Arc<Reconcilers>,
+    stop: &mut watch::Receiver<bool>,
+) {
+    let limit = Arc::new(Semaphore::new(
+        runtime.options.max_reconcile_rate.max(1) as usize
+    ));
+    let mut passes: JoinSet<()> = JoinSet::new();
+    loop {
+        while passes.try_join_next().is_some() {}
+        let permit = tokio::select! {
+            permit = Arc::clone(&limit).acquire_owned() => permit,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let key = tokio::select! {
+            key = runtime.queue.next() => key,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let (runtime, reconcilers) = (Arc::clone(runtime), Arc::clone(reconcilers));
+        passes.spawn(async move {
+            let _permit = permit;
+            pass(&runtime, &reconcilers, key).await;
+        });
+    }
+    info!(under_way = passes.len(), "stopping");
+    let _ = tokio::time::timeout(runtime.options.grace, async {
+        while passes.join_next().await.is_some() {}
+    })
+    .await;
+}
+
+async fn pass(runtime: &Arc<Runtime>, reconcilers: &Arc<Reconcilers>, key: Key) {
+    let Some(reconciler) = reconcilers.get(&(key.group, key.plural)).cloned() else {
+        runtime.queue.finish(&key, Wake::Gone);
+        return;
+    };
+    let pass = {
+        let key = key.clone();
+        tokio::spawn(async move { reconciler.reconcile(&key).await })
+    };
+    let wake = pass.await.unwrap_or_else(|failure| {
+        error!(%failure, plural = key.plural, namespace = key.namespace, name = key.name, "a pass panicked");
+        Wake::Backoff
+    });
+    runtime.queue.finish(&key, wake);
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider")
+            .field("kinds", &self.reconcilers.len())
+            .finish_non_exhaustive()
+    }
+}
