@@ -4,8 +4,9 @@
 //! ROLE`), and makes itself a member that may do so when it has the right to: since `PostgreSQL` 16 the
 //! creator of a role may administer it, but may not act for it until it has said so.
 
-use managed::external::ExternalError;
+use managed::external::{ExternalError, Failure};
 use serde::Deserialize;
+use tokio_postgres::error::SqlState;
 
 use super::{
     session::{Lease, Session},
@@ -66,12 +67,11 @@ impl Session {
             .change(None, std::slice::from_ref(&grant))
             .await
             .map_err(|error| {
+                if error.is(&SqlState::UNDEFINED_OBJECT) {
+                    return error;
+                }
                 let cause = format!("cannot act for role {owner:?}: {error}");
-                ExternalError::Denied(managed::external::Failure::new(
-                    cause,
-                    format!("run {grant}"),
-                ))
-                .into()
+                ExternalError::Denied(Failure::new(cause, format!("run {grant}"))).into()
             })
     }
 }

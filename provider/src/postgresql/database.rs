@@ -8,6 +8,17 @@
     reason = "KubeSchema derives through a copy of the struct"
 )]
 
+#[cfg(feature = "backends")]
+mod catalog;
+#[cfg(feature = "backends")]
+mod client;
+#[cfg(feature = "backends")]
+mod difference;
+#[cfg(feature = "backends")]
+mod removal;
+#[cfg(feature = "backends")]
+mod statement;
+
 use kube::KubeSchema;
 use managed::{
     kind::Kind,

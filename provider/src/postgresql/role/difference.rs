@@ -18,7 +18,7 @@ pub(super) const MEMBER_OF: &str = "memberOf.";
 pub(super) type Attribute = (
     &'static str,
     &'static str,
-    fn(&RolePrivileges) -> Option<bool>,
+    fn(RolePrivileges) -> Option<bool>,
 );
 
 /// Every attribute of a role that is on or off.

@@ -6,10 +6,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OwnedRwLockReadGuard;
 
 use super::{Session, connection::Connection};
-use crate::postgresql::{
-    sql::Ident,
-    sqlstate::Result,
-};
+use crate::postgresql::{sql::Ident, sqlstate::Result};
 
 /// First half of the key of the advisory lock under which catalogs are changed.
 const LOCK_CLASS: i32 = 0x7467_6e74;
