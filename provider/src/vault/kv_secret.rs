@@ -20,7 +20,17 @@ use managed::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "backends")]
+mod content;
+#[cfg(feature = "backends")]
+mod decision;
+#[cfg(feature = "backends")]
+mod external;
+#[cfg(feature = "backends")]
+mod owner;
 mod source;
+#[cfg(feature = "backends")]
+mod template;
 
 pub use source::{Encoding, FieldRef, ValueSource};
 

@@ -1,0 +1,218 @@
+//! One request to Vault and its answer.
+//!
+//! One endpoint serves every API, because the typed calls of the client library know neither PATCH
+//! nor the answers of all supported servers. Bodies and answers may hold secrets: neither shows them.
+
+use std::fmt;
+
+use rustify::{
+    endpoint::Endpoint,
+    enums::{RequestMethod, RequestType, ResponseType},
+    errors::ClientError,
+};
+use serde_json::Value;
+
+/// What a request does. It decides the HTTP method, the capability it needs, and whether a lost
+/// answer leaves the outcome unknown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verb {
+    /// Reads.
+    Get,
+    /// Writes.
+    Post,
+    /// Changes a part, by JSON merge patch.
+    Patch,
+    /// Deletes.
+    Delete,
+}
+
+impl Verb {
+    /// The HTTP method.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The capabilities that a policy must list, as they stand in a policy.
+    pub const fn capabilities(self) -> &'static str {
+        match self {
+            Self::Get => r#""read""#,
+            Self::Post => r#""create", "update""#,
+            Self::Patch => r#""patch""#,
+            Self::Delete => r#""delete""#,
+        }
+    }
+
+    /// True when the request may change something.
+    pub const fn changes(self) -> bool {
+        !matches!(self, Self::Get)
+    }
+}
+
+/// One request. The path is below `/v1/` and its segments are not yet percent-encoded.
+#[derive(Clone)]
+pub struct Call {
+    /// What it does.
+    pub verb: Verb,
+    /// Path such as `secret/data/a`.
+    pub path: String,
+    query: Option<&'static str>,
+    body: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// Reads a path.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            verb: Verb::Get,
+            path: path.into(),
+            query: None,
+            body: None,
+        }
+    }
+
+    /// Writes to a path.
+    pub fn post(path: impl Into<String>, body: &Value) -> Self {
+        Self {
+            verb: Verb::Post,
+            path: path.into(),
+            query: None,
+            body: Some(body.to_string().into_bytes()),
+        }
+    }
+
+    /// Changes a part of what is at a path.
+    pub fn patch(path: impl Into<String>, body: &Value) -> Self {
+        Self {
+            verb: Verb::Patch,
+            ..Self::post(path, body)
+        }
+    }
+
+    /// Deletes a path.
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self {
+            verb: Verb::Delete,
+            path: path.into(),
+            query: None,
+            body: None,
+        }
+    }
+
+    /// The same with a query string.
+    #[must_use]
+    pub fn with_query(self, query: &'static str) -> Self {
+        Self {
+            query: Some(query),
+            ..self
+        }
+    }
+
+    /// Method and path, for messages.
+    pub fn operation(&self) -> String {
+        format!("{} {}", self.verb.method(), self.path)
+    }
+
+    /// The line that a policy needs for this request.
+    pub fn policy(&self) -> String {
+        format!(
+            r#"path "{}" {{ capabilities = [{}] }}"#,
+            self.path,
+            self.verb.capabilities()
+        )
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.operation())
+    }
+}
+
+impl Endpoint for Call {
+    type Response = Value;
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    fn method(&self) -> RequestMethod {
+        match self.verb {
+            Verb::Get => RequestMethod::GET,
+            Verb::Post => RequestMethod::POST,
+            Verb::Patch => RequestMethod::PATCH,
+            Verb::Delete => RequestMethod::DELETE,
+        }
+    }
+
+    fn query(&self) -> Result<Option<String>, ClientError> {
+        Ok(self.query.map(str::to_owned))
+    }
+
+    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        Ok(self.body.clone())
+    }
+}
+
+/// The answer to a request: success, or "there is nothing" (404).
+pub struct Reply {
+    /// True when the server says that there is nothing, or nothing any more.
+    pub not_found: bool,
+    /// The whole body; null when there is none.
+    pub body: Value,
+}
+
+impl Reply {
+    /// What the API calls `data`, or null.
+    pub fn data(&self) -> &Value {
+        &self.body["data"]
+    }
+
+    /// What the API calls `data`, taken out.
+    pub fn into_data(mut self) -> Value {
+        self.body["data"].take()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("not_found", &self.not_found)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn neither_request_nor_answer_shows_its_body() {
+        let call = Call::post(
+            "secret/data/a",
+            &json!({ "data": { "password": "canary" } }),
+        );
+        let reply = Reply {
+            not_found: false,
+            body: json!({ "data": "canary" }),
+        };
+        assert!(!format!("{call:?} {reply:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_request_knows_the_policy_it_needs() {
+        let call = Call::post("secret/data/a", &json!({}));
+        assert_eq!(
+            call.policy(),
+            r#"path "secret/data/a" { capabilities = ["create", "update"] }"#
+        );
+    }
+}

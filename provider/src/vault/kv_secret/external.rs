@@ -1,0 +1,304 @@
+//! Reads a path, carries out the decision on it, and deletes it by policy.
+//!
+//! | policy | current version | older versions | metadata |
+//! |---|---|---|---|
+//! | `SoftDelete` | deleted | stay | stays without the mark |
+//! | `DeleteAllVersions` | deleted | deleted | stays without the mark |
+//! | `Destroy` | destroyed | destroyed | stays without the mark |
+//! | `Purge` | removed | removed | removed |
+//! | `Orphan` | stays | stay | stays without the mark |
+//!
+//! Needs on `data/`: read, create, update, with Merge also patch; on `metadata/`: read, patch; and by
+//! deletion policy update on `delete/` or `destroy/`, or delete on `metadata/`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use managed::{
+    ConnectionDetails, Drift,
+    external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    DeletionPolicy, KvSecret, KvSecretObservation, Strategy, content,
+    decision::{Change, Situation, Write, decide},
+    owner::{self, Holders},
+};
+use crate::vault::{
+    error::Error,
+    kv::{Content, Current, Location, State},
+    session::Session,
+};
+
+/// How often a write is decided anew when somebody else wrote in between.
+const ATTEMPTS: u32 = 3;
+/// How long a standby may lag behind before its answer is believed.
+const LAG: Duration = Duration::from_millis(500);
+
+impl ExternalClient<KvSecret> for Session {
+    async fn observe(
+        &self,
+        desired: &Desired<KvSecret>,
+    ) -> Result<Observation<KvSecret>, ExternalError> {
+        let location = location(desired)?;
+        match self.look(&location, desired).await {
+            Ok(current) if desired.deleting => Ok(self.observe_deleting(desired, &current)),
+            Ok(current) => self.compare(desired, &location, &current),
+            // Nothing is left where nothing is mounted any more.
+            Err(Error::Mount { .. }) if desired.deleting => Ok(Observation::Absent),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn ledger(&self, desired: &Desired<KvSecret>) -> BTreeSet<String> {
+        desired.parameters.data.keys().cloned().collect()
+    }
+
+    async fn create(
+        &self,
+        desired: &Desired<KvSecret>,
+    ) -> Result<ConnectionDetails, ExternalError> {
+        let location = location(desired)?;
+        location.expect_mounted(self, true).await?;
+        self.converge(desired, &location).await?;
+        Ok(ConnectionDetails::none())
+    }
+
+    async fn update(
+        &self,
+        desired: &Desired<KvSecret>,
+        _drift: &[Drift],
+    ) -> Result<ConnectionDetails, ExternalError> {
+        self.converge(desired, &location(desired)?).await?;
+        Ok(ConnectionDetails::none())
+    }
+
+    async fn delete(&self, desired: &Desired<KvSecret>) -> Result<(), ExternalError> {
+        let location = location(desired)?;
+        let me = owner::claimant(desired, self.cluster());
+        let current = location.read(self).await?;
+        let holders = Holders::read(&current.custom, &me);
+        if !is_mine(desired, &current, &holders) {
+            return Ok(());
+        }
+        let is_purged = match desired.parameters.strategy {
+            Strategy::Merge => {
+                self.withdraw(desired, &location, &current, &holders)
+                    .await?
+            }
+            Strategy::Replace | Strategy::CreateOnly => {
+                self.clear(desired, &location, &current).await?
+            }
+        };
+        let marks = holders.release(&current.custom);
+        if !is_purged && !marks.is_empty() {
+            location.mark(self, &marks).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    async fn look(
+        &self,
+        location: &Location,
+        desired: &Desired<KvSecret>,
+    ) -> Result<Current, Error> {
+        location.expect_mounted(self, false).await?;
+        let current = location.read(self).await?;
+        if desired.deleting || !is_behind(&current, &desired.last) {
+            return Ok(current);
+        }
+        tokio::time::sleep(LAG).await;
+        location.read(self).await
+    }
+
+    fn observe_deleting(
+        &self,
+        desired: &Desired<KvSecret>,
+        current: &Current,
+    ) -> Observation<KvSecret> {
+        let me = owner::claimant(desired, self.cluster());
+        match is_mine(desired, current, &Holders::read(&current.custom, &me)) {
+            true => Observation::present(at_provider(desired, current), Vec::new()),
+            false => Observation::Absent,
+        }
+    }
+
+    fn compare(
+        &self,
+        desired: &Desired<KvSecret>,
+        location: &Location,
+        current: &Current,
+    ) -> Result<Observation<KvSecret>, ExternalError> {
+        let change = self.decide(desired, location, current)?;
+        if change.is_absent {
+            return Ok(Observation::Absent);
+        }
+        let ready = match current.live() {
+            Some(_) => Readiness::Ready,
+            None => Readiness::NotReady("the current version is deleted".into()),
+        };
+        Ok(Observation::Present {
+            at_provider: at_provider(desired, current),
+            drift: change.drift,
+            connection_details: ConnectionDetails::none(),
+            ready,
+        })
+    }
+
+    fn decide(
+        &self,
+        desired: &Desired<KvSecret>,
+        location: &Location,
+        current: &Current,
+    ) -> Result<Change, ExternalError> {
+        decide(&Situation {
+            location: &location.to_string(),
+            parameters: &desired.parameters,
+            wanted: &content::wanted(&desired.parameters, &desired.inputs)?,
+            me: &owner::claimant(desired, self.cluster()),
+            ledger: &desired.ledger,
+            current,
+        })
+    }
+
+    async fn converge(
+        &self,
+        desired: &Desired<KvSecret>,
+        location: &Location,
+    ) -> Result<(), ExternalError> {
+        for attempt in 1..=ATTEMPTS {
+            let current = location.read(self).await?;
+            let change = self.decide(desired, location, &current)?;
+            match self.apply(location, &current, change).await {
+                Err(Error::CheckAndSet { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_millis(50) * attempt).await;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        location: &Location,
+        current: &Current,
+        change: Change,
+    ) -> Result<(), Error> {
+        match &change.write {
+            Some(Write::Put(content)) => location.put(self, current.version, content).await?,
+            Some(Write::Patch(content)) => location.patch(self, current.version, content).await?,
+            None => {}
+        }
+        match change.marks.is_empty() {
+            true => Ok(()),
+            false => location.mark(self, &change.marks).await,
+        }
+    }
+
+    /// Carries out the deletion policy on the whole path. True when not even metadata is left.
+    async fn clear(
+        &self,
+        desired: &Desired<KvSecret>,
+        location: &Location,
+        current: &Current,
+    ) -> Result<bool, Error> {
+        match desired.parameters.deletion_policy {
+            DeletionPolicy::Orphan => {}
+            DeletionPolicy::SoftDelete => {
+                if current.live().is_some() {
+                    location.delete(self, &[current.version]).await?;
+                }
+            }
+            DeletionPolicy::DeleteAllVersions => {
+                let versions = location.versions(self).await?;
+                location.delete(self, &versions).await?;
+            }
+            DeletionPolicy::Destroy => {
+                let versions = location.versions(self).await?;
+                location.destroy(self, &versions).await?;
+            }
+            DeletionPolicy::Purge => {
+                location.purge(self).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes the resource's own keys; when nothing else is left, the whole path by policy.
+    async fn withdraw(
+        &self,
+        desired: &Desired<KvSecret>,
+        location: &Location,
+        current: &Current,
+        holders: &Holders,
+    ) -> Result<bool, Error> {
+        let Some(content) = current.live() else {
+            return match holders.others.is_empty() {
+                true => self.clear(desired, location, current).await,
+                false => Ok(false),
+            };
+        };
+        let own = holders.own_keys();
+        let is_alone =
+            content.0.keys().all(|key| own.contains(key.as_str())) && holders.others.is_empty();
+        if is_alone {
+            return self.clear(desired, location, current).await;
+        }
+        let removed = own.into_iter().filter(|key| content.0.contains_key(*key));
+        let removed: Map<_, _> = removed.map(|key| (key.to_owned(), Value::Null)).collect();
+        let keeps = desired.parameters.deletion_policy == DeletionPolicy::Orphan;
+        if !keeps && !removed.is_empty() {
+            location
+                .patch(self, current.version, &Content(removed))
+                .await?;
+        }
+        Ok(false)
+    }
+}
+
+fn location(desired: &Desired<KvSecret>) -> Result<Location, ExternalError> {
+    Ok(Location::new(
+        &desired.parameters.mount,
+        &desired.parameters.path,
+    )?)
+}
+
+/// Marked as this resource's, or left without a mark when this resource was interrupted: then it is
+/// the first version and holds exactly the keys that were noted before it was written.
+fn is_mine(desired: &Desired<KvSecret>, current: &Current, holders: &Holders) -> bool {
+    let noted: Vec<_> = desired.ledger.iter().cloned().collect();
+    let is_unmarked = holders.mine.is_empty() && holders.others.is_empty();
+    let is_left = current.version == 1
+        && current
+            .live()
+            .is_some_and(|content| content.keys() == noted);
+    !holders.mine.is_empty() || (is_unmarked && is_left && !noted.is_empty())
+}
+
+/// A standby may answer with what was there before the last write. A history that was removed and
+/// begun anew has a lower version, too, but a later time.
+fn is_behind(current: &Current, last: &KvSecretObservation) -> bool {
+    let is_older = last
+        .created_time
+        .as_deref()
+        .is_some_and(|time| current.created_time.as_str() < time);
+    is_older
+        && last
+            .version
+            .is_some_and(|version| current.version < version)
+}
+
+fn at_provider(desired: &Desired<KvSecret>, current: &Current) -> KvSecretObservation {
+    let is_there = current.state != State::Nothing;
+    KvSecretObservation {
+        mount: desired.parameters.mount.clone(),
+        path: desired.parameters.path.clone(),
+        version: is_there.then_some(current.version),
+        created_time: is_there.then(|| current.created_time.clone()),
+        keys: current.live().map(Content::keys).unwrap_or_default(),
+    }
+}

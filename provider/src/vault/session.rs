@@ -1,0 +1,321 @@
+//! A session with one Vault server: one login per provider config, shared by every resource.
+//!
+//! Requests are sent once; the runtime repeats what is worth repeating. The one exception is a token
+//! that Vault does not know any more: then the session logs in again and sends the request a second
+//! time, which is safe because the first was refused before it was looked at.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use managed::external::{self, ExternalError, ResolvedConfig};
+use serde_json::{Value, json};
+use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, time::Instant};
+
+use super::{
+    call::{Call, Reply},
+    error::Error,
+    login::{Identity, Login},
+    settings::Settings,
+    transport::Transport,
+};
+
+/// A login this young is not replaced: if it is refused, a new one would be, too.
+const YOUNG: Duration = Duration::from_secs(5);
+
+/// A session; cheap to clone.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    transport: Transport,
+    identity: Identity,
+    login: ArcSwap<Login>,
+    entering: AsyncMutex<()>,
+    cluster: Option<String>,
+    mounts: Mutex<BTreeSet<String>>,
+}
+
+impl Session {
+    /// Logs in.
+    pub async fn open(config: &ResolvedConfig<Settings>) -> Result<Self, Error> {
+        let ca =
+            match &config.settings.ca_secret_ref {
+                Some(reference) => Some(config.inputs.value(&reference.input()).ok_or_else(
+                    || Error::Missing {
+                        by: reference.input().to_string(),
+                        cause: format!("{} does not exist", reference.input()),
+                        remedy: "create it, or correct caSecretRef",
+                    },
+                )?),
+                None => None,
+            };
+        let transport = Transport::new(&config.settings, ca.map(managed::input::Value::expose))?;
+        let identity = Identity::of(config)?;
+        let login = ArcSwap::from_pointee(identity.log_in(&transport).await?);
+        Ok(Self(Arc::new(Inner {
+            transport,
+            identity,
+            login,
+            entering: AsyncMutex::default(),
+            cluster: config.settings.cluster_name.clone(),
+            mounts: Mutex::default(),
+        })))
+    }
+
+    /// Name of this Kubernetes cluster in owner marks.
+    pub fn cluster(&self) -> Option<&str> {
+        self.0.cluster.as_deref()
+    }
+
+    /// Sends a request. A token that is old is renewed first, one that is dead is replaced.
+    pub async fn send(&self, call: &Call) -> Result<Reply, Error> {
+        let login = self.login().await?;
+        match self.0.transport.send(&login.client, call).await {
+            Err(Error::Denied { .. }) if self.is_dead(&login).await => {
+                let login = self.log_in_again(&login).await?;
+                self.0.transport.send(&login.client, call).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Makes sure that KV version 2 is mounted there: on version 1 the same requests would write
+    /// something else to somewhere else. `again` asks even if it was found before.
+    pub async fn expect_kv_v2(&self, mount: &str, path: &str, again: bool) -> Result<(), Error> {
+        if !again
+            && self
+                .0
+                .mounts
+                .lock()
+                .expect("no panic while held")
+                .contains(mount)
+        {
+            return Ok(());
+        }
+        let call = Call::get(format!("sys/internal/ui/mounts/{mount}/data/{path}"));
+        let reply = match self.send(&call).await {
+            // Vault answers so, too, when the policy covers nothing below the mount; a read tells.
+            Err(Error::Denied { .. }) if !again => return Ok(()),
+            Err(Error::Denied { .. }) => return Err(unknown_mount(mount)),
+            outcome => outcome?,
+        };
+        kv_v2(mount, reply.data())?;
+        self.0
+            .mounts
+            .lock()
+            .expect("no panic while held")
+            .insert(mount.to_owned());
+        Ok(())
+    }
+
+    // === the token ===
+
+    async fn login(&self) -> Result<Arc<Login>, Error> {
+        let login = self.0.login.load_full();
+        if !login.is_ageing() {
+            return Ok(login);
+        }
+        let _entered = self.0.entering.lock().await;
+        let current = self.0.login.load_full();
+        if !current.is_ageing() {
+            return Ok(current);
+        }
+        match self.renewed(&current).await {
+            Ok(login) => Ok(self.replace(login)),
+            // The Kubernetes API or Vault may be away for a while; the old token is still good.
+            Err(_) if !current.is_over() => Ok(current),
+            Err(error) => Err(error),
+        }
+    }
+
+    // A renewal that grants much less than before means that the token's longest life is near.
+    async fn renewed(&self, login: &Login) -> Result<Login, Error> {
+        if login.renewable && !login.is_over() {
+            let call = Call::post("auth/token/renew-self", &json!({}));
+            let granted = Instant::now();
+            if let Ok(reply) = self.0.transport.send(&login.client, &call).await {
+                let renewed = Login::read(&self.0.transport, &call, &reply.body["auth"], granted)?;
+                if renewed
+                    .ttl
+                    .zip(login.ttl)
+                    .is_some_and(|(new, old)| new >= old / 2)
+                {
+                    return Ok(renewed);
+                }
+            }
+        }
+        self.0.identity.log_in(&self.0.transport).await
+    }
+
+    async fn log_in_again(&self, refused: &Arc<Login>) -> Result<Arc<Login>, Error> {
+        let _entered = self.0.entering.lock().await;
+        let current = self.0.login.load_full();
+        if !Arc::ptr_eq(&current, refused) {
+            return Ok(current);
+        }
+        Ok(self.replace(self.0.identity.log_in(&self.0.transport).await?))
+    }
+
+    fn replace(&self, login: Login) -> Arc<Login> {
+        let login = Arc::new(login);
+        self.0.login.store(Arc::clone(&login));
+        login
+    }
+
+    /// Vault gives the same answer to a dead token and to one without the right.
+    async fn is_dead(&self, login: &Login) -> bool {
+        if !self.0.identity.can_log_in_again() || login.granted.elapsed() < YOUNG {
+            return false;
+        }
+        let call = Call::get("auth/token/lookup-self");
+        matches!(
+            self.0.transport.send(&login.client, &call).await,
+            Err(Error::Denied { .. })
+        )
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Session({}, {:?})",
+            self.0.transport.address(),
+            self.0.identity
+        )
+    }
+}
+
+impl Drop for Inner {
+    /// Revokes the token if it was ours and there is still somebody to do it; else it expires.
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if self.identity.can_log_in_again() {
+            let (transport, login) = (self.transport.clone(), self.login.load_full());
+            runtime.spawn(async move {
+                let call = Call::post("auth/token/revoke-self", &json!({}));
+                let _ = transport.send(&login.client, &call).await;
+            });
+        }
+    }
+}
+
+fn kv_v2(mount: &str, found: &Value) -> Result<(), Error> {
+    let path = found["path"]
+        .as_str()
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    let kind = found["type"].as_str().unwrap_or_default();
+    let version = found["options"]["version"].as_str().unwrap_or("1");
+    let cause = if path != mount {
+        format!("nothing is mounted at {mount}; the path is in the mount {path}")
+    } else if kind != "kv" {
+        format!("the secrets engine at {mount} is {kind}, not kv")
+    } else if version != "2" {
+        format!("the kv secrets engine at {mount} is version {version}, not 2")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Mount {
+        cause,
+        remedy: "correct mount, or enable KV version 2 there",
+    })
+}
+
+fn unknown_mount(mount: &str) -> Error {
+    Error::Denied {
+        operation: format!("to tell what is mounted at {mount}"),
+        cause: "permission denied".into(),
+        policy: format!(r#"path "sys/internal/ui/mounts/{mount}" {{ capabilities = ["read"] }}"#),
+    }
+}
+
+/// Opens sessions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connector;
+
+impl external::Connector for Connector {
+    type Settings = Settings;
+    type Session = Session;
+
+    async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
+        Ok(Session::open(config).await?)
+    }
+
+    async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
+        let health = session
+            .send(&Call::get("sys/health").with_query("standbyok=true&perfstandbyok=true"))
+            .await?;
+        match session.send(&Call::get("auth/token/lookup-self")).await {
+            // The login was accepted; a role without the default policy may not look itself up.
+            Err(Error::Denied { .. }) if session.0.identity.can_log_in_again() => {}
+            Err(Error::Denied { cause, .. }) => return Err(dead_token(cause).into()),
+            outcome => drop(outcome?),
+        }
+        Ok(product(&health.body))
+    }
+}
+
+fn dead_token(cause: String) -> Error {
+    Error::LoginRefused {
+        cause,
+        remedy: "store a valid token in the Secret of tokenSecretRef",
+    }
+}
+
+/// Product and version. Only Vault says whether it is the Enterprise edition.
+fn product(health: &Value) -> String {
+    let version = health["version"].as_str().unwrap_or("of unknown version");
+    let is_vault = version.starts_with("1.") || health.get("enterprise").is_some();
+    format!("{} {version}", if is_vault { "Vault" } else { "OpenBao" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_product_is_told_from_the_health_of_each_generation() {
+        let cases = [
+            (
+                json!({ "version": "1.17.2", "performance_standby": false }),
+                "Vault 1.17.2",
+            ),
+            (
+                json!({ "version": "2.0.1", "enterprise": false }),
+                "Vault 2.0.1",
+            ),
+            (
+                json!({ "version": "2.4.0", "performance_standby": false }),
+                "OpenBao 2.4.0",
+            ),
+            (json!({ "version": "2.6.1" }), "OpenBao 2.6.1"),
+        ];
+        for (health, expected) in cases {
+            assert_eq!(product(&health), expected);
+        }
+    }
+
+    #[test]
+    fn only_kv_version_2_at_exactly_this_mount_will_do() {
+        let found = |path: &str, kind: &str, version: &str| json!({ "path": path, "type": kind, "options": { "version": version } });
+        assert!(kv_v2("secret", &found("secret/", "kv", "2")).is_ok());
+        assert!(kv_v2("secret/foo", &found("secret/", "kv", "2")).is_err());
+        assert!(kv_v2("secret", &found("secret/", "kv", "1")).is_err());
+        assert!(
+            kv_v2(
+                "secret",
+                &json!({ "path": "secret/", "type": "kv", "options": null })
+            )
+            .is_err()
+        );
+        assert!(kv_v2("pki", &found("pki/", "pki", "2")).is_err());
+    }
+}
