@@ -26,7 +26,7 @@ mod transport;
 
 pub use kv_secret::KvSecret;
 #[cfg(feature = "backends")]
-pub use session::{Session, VaultConnector as Connector};
+pub use session::{Connector, Session};
 pub use settings::Settings;
 
 /// API group of every kind here.
