@@ -16,6 +16,8 @@ pub mod default_privileges;
 pub mod grant;
 pub mod parameter;
 #[cfg(feature = "backends")]
+pub mod privilege;
+#[cfg(feature = "backends")]
 pub mod proof;
 pub mod role;
 #[cfg(feature = "backends")]

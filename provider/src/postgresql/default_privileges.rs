@@ -8,6 +8,9 @@
     reason = "KubeSchema derives through a copy of the struct"
 )]
 
+#[cfg(feature = "backends")]
+mod client;
+
 use kube::KubeSchema;
 use managed::{
     kind::Kind,

@@ -8,6 +8,9 @@
     reason = "KubeSchema derives through a copy of the struct"
 )]
 
+#[cfg(feature = "backends")]
+mod client;
+
 use kube::KubeSchema;
 use managed::{
     kind::Kind,
@@ -17,6 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{database::Database, role::Role};
+
+#[cfg(feature = "backends")]
+pub(super) use client::given;
 
 /// Privileges of a role on objects of a `PostgreSQL` server.
 #[derive(Clone, Debug)]

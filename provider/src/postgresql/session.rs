@@ -28,7 +28,7 @@ use super::{proof::Proofs, settings::SslMode, sqlstate::Result, tls::Tls};
 /// Connections to one server at any time, idle ones included.
 const MOST_CONNECTIONS: usize = 8;
 /// How long a connection to the default database waits for its next use.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How long a connection to any other database waits for its next use.
 const IDLE_ELSEWHERE: Duration = Duration::from_secs(2);
 
@@ -53,9 +53,10 @@ pub struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
         }
     }
 }

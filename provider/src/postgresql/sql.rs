@@ -41,11 +41,6 @@ impl Ident {
     pub fn qualified(schema: &str, name: &str) -> Result<Self, ExternalError> {
         Ok(Self(format!("{}.{}", Self::new(schema)?, Self::new(name)?)))
     }
-
-    /// Takes over text that the server has quoted itself, such as the output of `regprocedure`.
-    pub(super) fn quoted_by_server(text: String) -> Self {
-        Self(text)
-    }
 }
 
 fn unusable(name: &str) -> Option<&'static str> {

@@ -162,12 +162,12 @@ impl From<Error> for ExternalError {
                 message,
                 detail,
                 ..
-            } => classified(&state, message, detail),
+            } => classified(&state, &message, detail),
         }
     }
 }
 
-fn classified(state: &SqlState, message: String, detail: String) -> ExternalError {
+fn classified(state: &SqlState, message: &str, detail: String) -> ExternalError {
     let cause = format!("{message} ({})", state.code());
     match state.code() {
         "57P03" | "57P01" | "57P02" => {
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     fn class(code: &str) -> &'static str {
-        classified(&SqlState::from_code(code), "m".into(), String::new()).class()
+        classified(&SqlState::from_code(code), "m", String::new()).class()
     }
 
     #[test]

@@ -13,6 +13,10 @@ use crate::postgresql::{
 /// One database.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the catalog's own flags"
+)]
 pub(super) struct Catalog {
     pub(super) oid: i64,
     pub(super) owner: String,

@@ -167,9 +167,12 @@ fn public(
     let differing = rights.iter().filter(|(field, ..)| differs(drift, field));
     let wanted = differing.filter_map(|(_, word, read)| Some((word, read(wanted)?)));
     wanted
-        .map(|(word, is_open)| match is_open {
-            true => format!("GRANT {word} ON {object} TO PUBLIC"),
-            false => format!("REVOKE {word} ON {object} FROM PUBLIC"),
+        .map(|(word, is_open)| {
+            if is_open {
+                format!("GRANT {word} ON {object} TO PUBLIC")
+            } else {
+                format!("REVOKE {word} ON {object} FROM PUBLIC")
+            }
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use managed::{
     external::ExternalError,
 };
 
-use super::{Membership, RoleParameters, RolePrivileges, catalog::Catalog};
+use super::{Membership, ObservedMembership, RoleParameters, RolePrivileges, catalog::Catalog};
 use crate::postgresql::parameter::setting;
 
 /// What drift and ledger entries about memberships start with.
@@ -113,10 +113,10 @@ fn instant(text: &str) -> Result<Option<Timestamp>, ExternalError> {
     text.parse().map(Some).map_err(refused)
 }
 
-/// One membership option: its name, what is wanted, how to read it.
-fn options(
-    membership: &Membership,
-) -> [(&'static str, bool, fn(&super::ObservedMembership) -> bool); 3] {
+/// A membership option: its name, what is wanted, how to read it.
+type MembershipOption = (&'static str, bool, fn(&ObservedMembership) -> bool);
+
+fn options(membership: &Membership) -> [MembershipOption; 3] {
     [
         ("admin", membership.admin.unwrap_or(false), |found| {
             found.admin

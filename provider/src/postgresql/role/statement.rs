@@ -172,12 +172,13 @@ impl Plan<'_> {
             ));
         }
         let grant = format!("GRANT {role} TO {}", self.role);
-        Ok(match admin {
-            true => vec![format!("{grant} WITH ADMIN OPTION")],
-            false => vec![
+        Ok(if admin {
+            vec![format!("{grant} WITH ADMIN OPTION")]
+        } else {
+            vec![
                 grant,
                 format!("REVOKE ADMIN OPTION FOR {role} FROM {}", self.role),
-            ],
+            ]
         })
     }
 }

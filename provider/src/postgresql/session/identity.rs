@@ -23,6 +23,10 @@ const OLDEST: u32 = 140_000;
 /// What the server is, and what we may do there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the server's own flags"
+)]
 pub struct Identity {
     /// Name of the administrator.
     pub admin: String,

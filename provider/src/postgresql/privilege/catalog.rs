@@ -1,0 +1,161 @@
+//! Access control lists as the catalogs have them: every object at a place in one query.
+
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+use super::{Class, Place};
+use crate::postgresql::{session::Lease, sqlstate::Result};
+
+/// What was found at a place.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The role that is to hold the privileges exists.
+    pub role_exists: bool,
+    /// The schema, if the place has one, exists.
+    pub schema_exists: bool,
+    /// For default privileges: the role that makes the objects exists.
+    pub creator_exists: bool,
+    /// The objects.
+    pub objects: Vec<Object>,
+}
+
+/// One object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Object {
+    /// The name it was asked for by.
+    pub key: String,
+    /// The object as GRANT names it, quoted by the server.
+    pub on: String,
+    /// Its owner.
+    pub owner: String,
+    /// The role to become to change its privileges.
+    pub actor: String,
+    /// Privileges of the role.
+    pub held: Vec<Held>,
+}
+
+/// One privilege of the role.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// What, in the words of SQL.
+    pub privilege: String,
+    /// The role may grant it to others.
+    pub is_grantable: bool,
+    /// Who granted it.
+    pub grantor: String,
+}
+
+impl Found {
+    /// Reads the objects at a place, all of them or those named.
+    pub async fn read(
+        lease: &mut Lease,
+        place: &Place,
+        objects: Option<&BTreeSet<String>>,
+    ) -> Result<Self> {
+        let creator = place.creator.as_deref().unwrap_or_default();
+        let names = objects
+            .map_or_else(|| json!(null), |names| json!(names))
+            .to_string();
+        let parameters = [&place.role, &place.database, &place.schema, creator, &names];
+        Ok(lease
+            .json(&query(place), &parameters)
+            .await?
+            .unwrap_or_default())
+    }
+}
+
+/// The parameters: role, database, schema, creator, names as JSON. All are mentioned in every query,
+/// because the server refuses parameters it cannot place.
+fn query(place: &Place) -> String {
+    let objects = if place.creator.is_some() {
+        defaults(place)
+    } else {
+        objects(place.class)
+    };
+    format!(
+        "WITH asked AS (SELECT $1::text AS role, $2::text AS database, $3::text AS schema, $4::text AS creator,
+                nullif($5::jsonb, 'null') AS names),
+            grantee AS (SELECT r.oid FROM pg_roles r, asked WHERE r.rolname = asked.role)
+        SELECT json_build_object(
+            'roleExists', EXISTS (SELECT FROM grantee),
+            'schemaExists', asked.schema = '' OR EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = asked.schema),
+            'creatorExists', EXISTS (SELECT FROM pg_roles r WHERE r.rolname = asked.creator),
+            'objects', (SELECT coalesce(json_agg(json_build_object(
+                    'key', o.key, 'on', o.target, 'owner', pg_get_userbyid(o.owner), 'actor', o.actor,
+                    'held', (SELECT coalesce(json_agg(json_build_object(
+                            'privilege', a.privilege_type, 'isGrantable', a.is_grantable,
+                            'grantor', pg_get_userbyid(a.grantor))), '[]')
+                        FROM aclexplode(o.acl) a WHERE a.grantee = (SELECT oid FROM grantee))
+                ) ORDER BY o.target), '[]') FROM ({objects}) o)
+        )::text FROM asked"
+    )
+}
+
+fn objects(class: Class) -> String {
+    match class {
+        Class::Database => "SELECT d.datname AS key, quote_ident(d.datname) AS target, d.datdba AS owner,
+                pg_get_userbyid(d.datdba) AS actor, coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
+            FROM pg_database d, asked WHERE d.datname = asked.database"
+            .into(),
+        // The role pg_database_owner cannot be entered; its one member can.
+        Class::Schema => "SELECT n.nspname AS key, quote_ident(n.nspname) AS target, n.nspowner AS owner,
+                CASE pg_get_userbyid(n.nspowner) WHEN 'pg_database_owner' THEN
+                    (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database())
+                    ELSE pg_get_userbyid(n.nspowner) END AS actor,
+                coalesce(n.nspacl, acldefault('n', n.nspowner)) AS acl
+            FROM pg_namespace n, asked WHERE n.nspname = asked.schema"
+            .into(),
+        Class::Table => relations("'r', 'v', 'm', 'f', 'p'", 'r'),
+        Class::Sequence => relations("'S'", 's'),
+        Class::Routine | Class::Type => routines(),
+    }
+}
+
+fn relations(kinds: &str, acl: char) -> String {
+    format!(
+        "SELECT c.relname AS key, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS target,
+            c.relowner AS owner, pg_get_userbyid(c.relowner) AS actor,
+            coalesce(c.relacl, acldefault('{acl}', c.relowner)) AS acl
+        FROM asked JOIN pg_namespace n ON n.nspname = asked.schema JOIN pg_class c ON c.relnamespace = n.oid
+        WHERE c.relkind IN ({kinds})
+            AND (asked.names IS NULL OR c.relname::text IN (SELECT jsonb_array_elements_text(asked.names)))"
+    )
+}
+
+/// Routines are asked for by signature, which the server resolves: `int4` and `integer` are the same.
+fn routines() -> String {
+    "SELECT coalesce(s.signature, p.oid::regprocedure::text) AS key, p.oid::regprocedure::text AS target,
+        p.proowner AS owner, pg_get_userbyid(p.proowner) AS actor,
+        coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
+    FROM asked JOIN pg_namespace n ON n.nspname = asked.schema JOIN pg_proc p ON p.pronamespace = n.oid
+        LEFT JOIN LATERAL jsonb_array_elements_text(asked.names) AS s(signature)
+            ON to_regprocedure(s.signature) = p.oid
+    WHERE asked.names IS NULL OR s.signature IS NOT NULL"
+        .into()
+}
+
+/// Default privileges are one object: without a schema the whole list that new objects get, within one
+/// only what is added to it.
+fn defaults(place: &Place) -> String {
+    let (stored, built_in) = match place.class {
+        Class::Table | Class::Database => ('r', 'r'),
+        Class::Sequence => ('S', 's'),
+        Class::Routine => ('f', 'f'),
+        Class::Type => ('T', 'T'),
+        Class::Schema => ('n', 'n'),
+    };
+    format!(
+        "SELECT '' AS key, '{}' AS target, c.oid AS owner, c.rolname AS actor,
+            coalesce(d.defaclacl, CASE asked.schema WHEN '' THEN acldefault('{built_in}', c.oid) END) AS acl
+        FROM asked JOIN pg_roles c ON c.rolname = asked.creator
+            LEFT JOIN pg_namespace n ON n.nspname = asked.schema
+            LEFT JOIN pg_default_acl d ON d.defaclrole = c.oid AND d.defaclobjtype = '{stored}'
+                AND d.defaclnamespace = coalesce(n.oid, 0)
+        WHERE asked.schema = '' OR n.oid IS NOT NULL",
+        place.class.plural()
+    )
+}
