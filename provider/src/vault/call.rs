@@ -15,7 +15,7 @@ use serde_json::Value;
 /// What a request does. It decides the HTTP method, the capability it needs, and whether a lost
 /// answer leaves the outcome unknown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Reads.
     Get,
     /// Writes.
@@ -28,7 +28,7 @@ pub enum Verb {
 
 impl Verb {
     /// The HTTP method.
-    pub const fn method(self) -> &'static str {
+    pub(super) const fn method(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
@@ -38,7 +38,7 @@ impl Verb {
     }
 
     /// The capabilities that a policy must list, as they stand in a policy.
-    pub const fn capabilities(self) -> &'static str {
+    pub(super) const fn capabilities(self) -> &'static str {
         match self {
             Self::Get => r#""read""#,
             Self::Post => r#""create", "update""#,
@@ -48,25 +48,25 @@ impl Verb {
     }
 
     /// True when the request may change something.
-    pub const fn changes(self) -> bool {
+    pub(super) const fn changes(self) -> bool {
         !matches!(self, Self::Get)
     }
 }
 
 /// One request. The path is below `/v1/` and its segments are not yet percent-encoded.
 #[derive(Clone)]
-pub struct Call {
+pub(super) struct Call {
     /// What it does.
-    pub verb: Verb,
+    pub(super) verb: Verb,
     /// Path such as `secret/data/a`.
-    pub path: String,
+    pub(super) path: String,
     query: Option<&'static str>,
     body: Option<Vec<u8>>,
 }
 
 impl Call {
     /// Reads a path.
-    pub fn get(path: impl Into<String>) -> Self {
+    pub(super) fn get(path: impl Into<String>) -> Self {
         Self {
             verb: Verb::Get,
             path: path.into(),
@@ -76,7 +76,7 @@ impl Call {
     }
 
     /// Writes to a path.
-    pub fn post(path: impl Into<String>, body: &Value) -> Self {
+    pub(super) fn post(path: impl Into<String>, body: &Value) -> Self {
         Self {
             verb: Verb::Post,
             path: path.into(),
@@ -86,7 +86,7 @@ impl Call {
     }
 
     /// Changes a part of what is at a path.
-    pub fn patch(path: impl Into<String>, body: &Value) -> Self {
+    pub(super) fn patch(path: impl Into<String>, body: &Value) -> Self {
         Self {
             verb: Verb::Patch,
             ..Self::post(path, body)
@@ -94,7 +94,7 @@ impl Call {
     }
 
     /// Deletes a path.
-    pub fn delete(path: impl Into<String>) -> Self {
+    pub(super) fn delete(path: impl Into<String>) -> Self {
         Self {
             verb: Verb::Delete,
             path: path.into(),
@@ -105,7 +105,7 @@ impl Call {
 
     /// The same with a query string.
     #[must_use]
-    pub fn with_query(self, query: &'static str) -> Self {
+    pub(super) fn with_query(self, query: &'static str) -> Self {
         Self {
             query: Some(query),
             ..self
@@ -113,12 +113,12 @@ impl Call {
     }
 
     /// Method and path, for messages.
-    pub fn operation(&self) -> String {
+    pub(super) fn operation(&self) -> String {
         format!("{} {}", self.verb.method(), self.path)
     }
 
     /// The line that a policy needs for this request.
-    pub fn policy(&self) -> String {
+    pub(super) fn policy(&self) -> String {
         format!(
             r#"path "{}" {{ capabilities = [{}] }}"#,
             self.path,
@@ -161,21 +161,21 @@ impl Endpoint for Call {
 }
 
 /// The answer to a request: success, or "there is nothing" (404).
-pub struct Reply {
+pub(super) struct Reply {
     /// True when the server says that there is nothing, or nothing any more.
-    pub not_found: bool,
+    pub(super) not_found: bool,
     /// The whole body; null when there is none.
-    pub body: Value,
+    pub(super) body: Value,
 }
 
 impl Reply {
     /// What the API calls `data`, or null.
-    pub fn data(&self) -> &Value {
+    pub(super) fn data(&self) -> &Value {
         &self.body["data"]
     }
 
     /// What the API calls `data`, taken out.
-    pub fn into_data(mut self) -> Value {
+    pub(super) fn into_data(mut self) -> Value {
         self.body["data"].take()
     }
 }

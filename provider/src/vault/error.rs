@@ -12,7 +12,7 @@ const LONGEST_TEXT: usize = 512;
 
 /// Why a request to Vault, or the way to it, failed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The provider config cannot work as it is written.
     #[error("{cause}")]
     Config {
@@ -186,7 +186,7 @@ impl Error {
 }
 
 /// The server's `errors` in one line, cut to a length that fits a condition.
-pub fn words(errors: &[String]) -> String {
+pub(super) fn words(errors: &[String]) -> String {
     let lines = errors.iter().flat_map(|error| error.lines());
     let kept = lines
         .map(|line| line.trim().trim_start_matches("* ").trim())

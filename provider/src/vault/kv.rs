@@ -12,31 +12,31 @@ use super::{call::Call, error::Error, path::checked, session::Session};
 
 /// One path of one KV v2 secrets engine.
 #[derive(Clone, Debug)]
-pub struct Location {
+pub(super) struct Location {
     mount: String,
     path: String,
 }
 
 /// Keys and values as Vault holds them. `Debug` shows the keys only.
 #[derive(Clone, Default, Eq, PartialEq)]
-pub struct Content(pub Map<String, Value>);
+pub(super) struct Content(pub(super) Map<String, Value>);
 
 /// What a path holds now.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Current {
+pub(super) struct Current {
     /// The current version; zero when none was ever written.
-    pub version: i64,
+    pub(super) version: i64,
     /// When the current version was written.
-    pub created_time: String,
+    pub(super) created_time: String,
     /// Its state.
-    pub state: State,
+    pub(super) state: State,
     /// The custom metadata of the path.
-    pub custom: BTreeMap<String, String>,
+    pub(super) custom: BTreeMap<String, String>,
 }
 
 /// The state of the current version.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum State {
+pub(super) enum State {
     /// No version was ever written.
     #[default]
     Nothing,
@@ -49,11 +49,11 @@ pub enum State {
 }
 
 /// A change of the custom metadata: `None` removes the entry.
-pub type CustomPatch = BTreeMap<String, Option<String>>;
+pub(super) type CustomPatch = BTreeMap<String, Option<String>>;
 
 impl Location {
     /// A path below a mount, if both mean what they say.
-    pub fn new(mount: &str, path: &str) -> Result<Self, Error> {
+    pub(super) fn new(mount: &str, path: &str) -> Result<Self, Error> {
         let mount = checked("mount", mount)?.to_owned();
         let path = checked("path", path)?.to_owned();
         Ok(Self { mount, path })
@@ -64,12 +64,12 @@ impl Location {
     }
 
     /// Makes sure that a KV v2 secrets engine is there; `again` asks even if it was found before.
-    pub async fn expect_mounted(&self, session: &Session, again: bool) -> Result<(), Error> {
+    pub(super) async fn expect_mounted(&self, session: &Session, again: bool) -> Result<(), Error> {
         session.expect_kv_v2(&self.mount, &self.path, again).await
     }
 
     /// Reads content, version and custom metadata.
-    pub async fn read(&self, session: &Session) -> Result<Current, Error> {
+    pub(super) async fn read(&self, session: &Session) -> Result<Current, Error> {
         let call = Call::get(self.api("data"));
         let reply = session.send(&call).await?;
         let not_found = reply.not_found;
@@ -82,7 +82,7 @@ impl Location {
     }
 
     /// Writes all keys at once, if the current version is still `version`.
-    pub async fn put(
+    pub(super) async fn put(
         &self,
         session: &Session,
         version: i64,
@@ -96,7 +96,7 @@ impl Location {
     }
 
     /// Changes some keys at once, if the current version is still `version`; null removes a key.
-    pub async fn patch(
+    pub(super) async fn patch(
         &self,
         session: &Session,
         version: i64,
@@ -110,7 +110,7 @@ impl Location {
     }
 
     /// Changes custom metadata and leaves all other entries alone.
-    pub async fn mark(&self, session: &Session, change: &CustomPatch) -> Result<(), Error> {
+    pub(super) async fn mark(&self, session: &Session, change: &CustomPatch) -> Result<(), Error> {
         let body = json!({ "custom_metadata": change });
         session
             .send(&Call::patch(self.api("metadata"), &body))
@@ -119,7 +119,7 @@ impl Location {
     }
 
     /// Numbers of the versions that are not destroyed.
-    pub async fn versions(&self, session: &Session) -> Result<Vec<i64>, Error> {
+    pub(super) async fn versions(&self, session: &Session) -> Result<Vec<i64>, Error> {
         let call = Call::get(self.api("metadata"));
         let reply = session.send(&call).await?;
         let versions = reply.data()["versions"].as_object();
@@ -131,7 +131,7 @@ impl Location {
     }
 
     /// Deletes versions so that they can be undeleted.
-    pub async fn delete(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
+    pub(super) async fn delete(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
         let body = json!({ "versions": versions });
         session
             .send(&Call::post(self.api("delete"), &body))
@@ -140,7 +140,7 @@ impl Location {
     }
 
     /// Destroys the data of versions for good.
-    pub async fn destroy(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
+    pub(super) async fn destroy(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
         let body = json!({ "versions": versions });
         session
             .send(&Call::post(self.api("destroy"), &body))
@@ -149,7 +149,7 @@ impl Location {
     }
 
     /// Removes all versions and all metadata for good.
-    pub async fn purge(&self, session: &Session) -> Result<(), Error> {
+    pub(super) async fn purge(&self, session: &Session) -> Result<(), Error> {
         session
             .send(&Call::delete(self.api("metadata")))
             .await
@@ -186,7 +186,7 @@ impl Current {
     }
 
     /// The content, if the current version can be read.
-    pub fn live(&self) -> Option<&Content> {
+    pub(super) fn live(&self) -> Option<&Content> {
         match &self.state {
             State::Live(content) => Some(content),
             State::Nothing | State::Deleted | State::Destroyed => None,
@@ -196,7 +196,7 @@ impl Current {
 
 impl Content {
     /// Names of the keys in order.
-    pub fn keys(&self) -> Vec<String> {
+    pub(super) fn keys(&self) -> Vec<String> {
         let mut keys: Vec<_> = self.0.keys().cloned().collect();
         keys.sort();
         keys

@@ -31,7 +31,7 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 /// Where the token of a session comes from.
 #[derive(Clone)]
-pub enum Identity {
+pub(super) enum Identity {
     /// A Vault token that somebody else looks after.
     Token(Secret),
     /// A login through the kubernetes auth method.
@@ -47,7 +47,7 @@ pub enum Identity {
 
 /// Where a `ServiceAccount` token comes from.
 #[derive(Clone)]
-pub enum Jwt {
+pub(super) enum Jwt {
     /// A file that the kubelet keeps fresh.
     File(PathBuf),
     /// The Kubernetes API.
@@ -62,21 +62,21 @@ pub enum Jwt {
 }
 
 /// A token in use.
-pub struct Login {
+pub(super) struct Login {
     /// Sends the token.
-    pub client: VaultClient,
+    pub(super) client: VaultClient,
     /// When it was granted.
-    pub granted: Instant,
+    pub(super) granted: Instant,
     /// How long it lives from then; `None` when that is not ours to watch.
-    pub ttl: Option<Duration>,
+    pub(super) ttl: Option<Duration>,
     /// Whether it can be prolonged.
-    pub renewable: bool,
+    pub(super) renewable: bool,
 }
 
 impl Identity {
     /// The identity that a provider config asks for. A namespaced config gets none but its own
     /// namespace's.
-    pub fn of(config: &ResolvedConfig<Settings>) -> Result<Self, Error> {
+    pub(super) fn of(config: &ResolvedConfig<Settings>) -> Result<Self, Error> {
         let auth = &config.settings.auth;
         match (&auth.kubernetes, &auth.token_secret_ref) {
             (Some(kubernetes), None) => Ok(Self::Kubernetes {
@@ -100,7 +100,7 @@ impl Identity {
     }
 
     /// Logs in.
-    pub async fn log_in(&self, transport: &Transport) -> Result<Login, Error> {
+    pub(super) async fn log_in(&self, transport: &Transport) -> Result<Login, Error> {
         match self {
             Self::Token(token) => {
                 let token = token.expose_str().unwrap_or_default();
@@ -128,7 +128,7 @@ impl Identity {
     }
 
     /// True when a new token can be had without a human.
-    pub const fn can_log_in_again(&self) -> bool {
+    pub(super) const fn can_log_in_again(&self) -> bool {
         matches!(self, Self::Kubernetes { .. })
     }
 
@@ -173,7 +173,7 @@ impl fmt::Debug for Identity {
 
 impl Login {
     /// The token of an answer to a login or to a renewal.
-    pub fn read(
+    pub(super) fn read(
         transport: &Transport,
         call: &Call,
         auth: &Value,
@@ -199,13 +199,13 @@ impl Login {
     }
 
     /// True when two thirds of the token's life are over.
-    pub fn is_ageing(&self) -> bool {
+    pub(super) fn is_ageing(&self) -> bool {
         self.ttl
             .is_some_and(|ttl| self.granted.elapsed() >= ttl * 2 / 3)
     }
 
     /// True when the token's life is over.
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.ttl.is_some_and(|ttl| self.granted.elapsed() >= ttl)
     }
 }

@@ -6,7 +6,7 @@
 use super::error::Error;
 
 /// Returns the path if it means what it says. `field` is the name of the field for messages.
-pub fn checked<'a>(field: &str, path: &'a str) -> Result<&'a str, Error> {
+pub(super) fn checked<'a>(field: &str, path: &'a str) -> Result<&'a str, Error> {
     match path.split('/').all(is_segment) {
         true => Ok(path),
         false => Err(Error::Config {

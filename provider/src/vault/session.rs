@@ -42,7 +42,7 @@ struct Inner {
 
 impl Session {
     /// Logs in.
-    pub async fn open(config: &ResolvedConfig<Settings>) -> Result<Self, Error> {
+    pub(super) async fn open(config: &ResolvedConfig<Settings>) -> Result<Self, Error> {
         let ca =
             match &config.settings.ca_secret_ref {
                 Some(reference) => Some(config.inputs.value(&reference.input()).ok_or_else(
@@ -68,12 +68,12 @@ impl Session {
     }
 
     /// Name of this Kubernetes cluster in owner marks.
-    pub fn cluster(&self) -> Option<&str> {
+    pub(super) fn cluster(&self) -> Option<&str> {
         self.0.cluster.as_deref()
     }
 
     /// Sends a request. A token that is old is renewed first, one that is dead is replaced.
-    pub async fn send(&self, call: &Call) -> Result<Reply, Error> {
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, Error> {
         let login = self.login().await?;
         match self.0.transport.send(&login.client, call).await {
             Err(Error::Denied { .. }) if self.is_dead(&login).await => {
@@ -86,7 +86,12 @@ impl Session {
 
     /// Makes sure that KV version 2 is mounted there: on version 1 the same requests would write
     /// something else to somewhere else. `again` asks even if it was found before.
-    pub async fn expect_kv_v2(&self, mount: &str, path: &str, again: bool) -> Result<(), Error> {
+    pub(super) async fn expect_kv_v2(
+        &self,
+        mount: &str,
+        path: &str,
+        again: bool,
+    ) -> Result<(), Error> {
         if !again
             && self
                 .0

@@ -37,7 +37,7 @@ const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-pat
 
 /// The way to one server: connections, TLS and namespace, without a token.
 #[derive(Clone)]
-pub struct Transport {
+pub(super) struct Transport {
     http: reqwest::Client,
     address: Url,
     namespace: Option<String>,
@@ -45,7 +45,7 @@ pub struct Transport {
 
 impl Transport {
     /// Prepares connections; sends nothing. `ca` is PEM.
-    pub fn new(settings: &Settings, ca: Option<&[u8]>) -> Result<Self, Error> {
+    pub(super) fn new(settings: &Settings, ca: Option<&[u8]>) -> Result<Self, Error> {
         let address = address(settings)?;
         let namespace = settings.namespace.clone();
         if namespace
@@ -83,12 +83,12 @@ impl Transport {
     }
 
     /// The address, for messages.
-    pub fn address(&self) -> &str {
+    pub(super) fn address(&self) -> &str {
         self.address.as_str().trim_end_matches('/')
     }
 
     /// A client that sends the given token. It shares the connections of all others.
-    pub fn client(&self, token: &str) -> Result<VaultClient, Error> {
+    pub(super) fn client(&self, token: &str) -> Result<VaultClient, Error> {
         let token = token.trim();
         if HeaderValue::from_str(token).is_err() {
             return Err(config(
@@ -127,7 +127,7 @@ impl Transport {
     }
 
     /// Sends one request, once.
-    pub async fn send(&self, client: &VaultClient, call: &Call) -> Result<Reply, Error> {
+    pub(super) async fn send(&self, client: &VaultClient, call: &Call) -> Result<Reply, Error> {
         let garbled = |_| Error::Garbled {
             operation: call.operation(),
         };

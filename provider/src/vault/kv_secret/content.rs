@@ -17,10 +17,13 @@ use super::{
 };
 
 /// Keys and values; `Debug` shows the keys only.
-pub type Wanted = BTreeMap<String, Value>;
+pub(super) type Wanted = BTreeMap<String, Value>;
 
 /// Fills in the values. Keys with templates come last, because they refer to the others.
-pub fn wanted(parameters: &KvSecretParameters, inputs: &Resolved) -> Result<Wanted, ExternalError> {
+pub(super) fn wanted(
+    parameters: &KvSecretParameters,
+    inputs: &Resolved,
+) -> Result<Wanted, ExternalError> {
     let mut wanted = Wanted::new();
     for (key, source) in &parameters.data {
         check_name(key)?;

@@ -28,37 +28,37 @@ use crate::vault::kv::{Content, Current, CustomPatch, State};
 
 /// Everything the decision depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub(super) struct Situation<'a> {
     /// Mount and path, for messages.
-    pub location: &'a str,
+    pub(super) location: &'a str,
     /// The spec.
-    pub parameters: &'a KvSecretParameters,
+    pub(super) parameters: &'a KvSecretParameters,
     /// What the keys shall hold.
-    pub wanted: &'a Wanted,
+    pub(super) wanted: &'a Wanted,
     /// This resource as an owner.
-    pub me: &'a Holder,
+    pub(super) me: &'a Holder,
     /// Keys that earlier passes meant to write; not empty means that there were some.
-    pub ledger: &'a BTreeSet<String>,
+    pub(super) ledger: &'a BTreeSet<String>,
     /// What the path holds.
-    pub current: &'a Current,
+    pub(super) current: &'a Current,
 }
 
 /// What to change. Nothing of it shows a value.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Change {
+pub(super) struct Change {
     /// There is nothing of this resource yet.
-    pub is_absent: bool,
+    pub(super) is_absent: bool,
     /// The one write of data.
-    pub write: Option<Write>,
+    pub(super) write: Option<Write>,
     /// The marks to set and to remove, after the write.
-    pub marks: CustomPatch,
+    pub(super) marks: CustomPatch,
     /// What differs; empty when nothing is to be done, and when there is nothing yet.
-    pub drift: Vec<Drift>,
+    pub(super) drift: Vec<Drift>,
 }
 
 /// A write of data.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Write {
+pub(super) enum Write {
     /// All keys.
     Put(Content),
     /// Some keys; null removes a key.
@@ -66,15 +66,14 @@ pub enum Write {
 }
 
 /// The decision.
-pub fn decide(situation: &Situation<'_>) -> Result<Change, ExternalError> {
+pub(super) fn decide(situation: &Situation<'_>) -> Result<Change, ExternalError> {
     situation.me.check()?;
     let holders = Holders::read(&situation.current.custom, situation.me);
     let rivals = holders.rivals(situation.me);
     let live = situation.current.live();
     let is_mine = !holders.mine.is_empty();
-    if let (Some(content), Strategy::CreateOnly) = (live, situation.parameters.strategy)
+    if let (Some(_), Strategy::CreateOnly) = (live, situation.parameters.strategy)
         && !is_mine
-        && !situation.was_interrupted(content, &holders)
     {
         return Ok(Change::default());
     }

@@ -14,7 +14,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use managed::{
-    ConnectionDetails, Drift,
+    ConnectionDetails, Drift, Shown,
     external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
 };
 use serde_json::{Map, Value};
@@ -135,15 +135,11 @@ impl Session {
         if change.is_absent {
             return Ok(Observation::Absent);
         }
-        let ready = match current.live() {
-            Some(_) => Readiness::Ready,
-            None => Readiness::NotReady("the current version is deleted".into()),
-        };
         Ok(Observation::Present {
             at_provider: at_provider(desired, current),
+            ready: readiness(current, &change),
             drift: change.drift,
             connection_details: ConnectionDetails::none(),
-            ready,
         })
     }
 
@@ -260,6 +256,25 @@ impl Session {
     }
 }
 
+/// Whoever reads the path now must find what the sources say.
+fn readiness(current: &Current, change: &Change) -> Readiness {
+    if current.live().is_none() {
+        return Readiness::NotReady("the current version is deleted".into());
+    }
+    let is_wrong =
+        |drift: &&Drift| drift.field.starts_with("data.") && drift.desired != Shown::absent();
+    let wrong: Vec<_> = change
+        .drift
+        .iter()
+        .filter(is_wrong)
+        .map(|drift| drift.field.as_str())
+        .collect();
+    match wrong.is_empty() {
+        true => Readiness::Ready,
+        false => Readiness::NotReady(format!("not what the source says: {}", wrong.join(", "))),
+    }
+}
+
 fn location(desired: &Desired<KvSecret>) -> Result<Location, ExternalError> {
     Ok(Location::new(
         &desired.parameters.mount,
@@ -276,7 +291,8 @@ fn is_mine(desired: &Desired<KvSecret>, current: &Current, holders: &Holders) ->
         && current
             .live()
             .is_some_and(|content| content.keys() == noted);
-    !holders.mine.is_empty() || (is_unmarked && is_left && !noted.is_empty())
+    let may_be_left = desired.parameters.strategy != Strategy::CreateOnly && !noted.is_empty();
+    !holders.mine.is_empty() || (is_unmarked && is_left && may_be_left)
 }
 
 /// A standby may answer with what was there before the last write. A history that was removed and

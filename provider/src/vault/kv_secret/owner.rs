@@ -16,9 +16,9 @@ use super::{KvSecret, Strategy};
 use crate::vault::kv::CustomPatch;
 
 /// Begin of the entry that names an owner.
-pub const OWNER: &str = "tenancy.pnats.cloud/owner.";
+pub(super) const OWNER: &str = "tenancy.pnats.cloud/owner.";
 /// Begin of the entry that lists an owner's keys.
-pub const KEYS: &str = "tenancy.pnats.cloud/keys.";
+pub(super) const KEYS: &str = "tenancy.pnats.cloud/keys.";
 /// Longest value of custom metadata.
 const LONGEST_VALUE: usize = 512;
 /// The mark that External Secrets leaves.
@@ -26,26 +26,26 @@ const EXTERNAL_SECRETS: (&str, &str) = ("managed-by", "external-secrets");
 
 /// Somebody who owns a path or some keys of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Holder {
+pub(super) struct Holder {
     /// UID of the resource; empty for other products.
-    pub uid: String,
+    pub(super) uid: String,
     /// Cluster, kind, namespace and name.
-    pub reference: String,
+    pub(super) reference: String,
     /// The keys; `None` is the whole path.
-    pub keys: Option<BTreeSet<String>>,
+    pub(super) keys: Option<BTreeSet<String>>,
 }
 
 /// The owners of a path, seen by one resource.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Holders {
+pub(super) struct Holders {
     /// This resource, under this and former UIDs.
-    pub mine: Vec<Holder>,
+    pub(super) mine: Vec<Holder>,
     /// Everybody else.
-    pub others: Vec<Holder>,
+    pub(super) others: Vec<Holder>,
 }
 
 /// This resource as an owner. `cluster` is the cluster's name if the provider config has one.
-pub fn claimant(desired: &Desired<KvSecret>, cluster: Option<&str>) -> Holder {
+pub(super) fn claimant(desired: &Desired<KvSecret>, cluster: Option<&str>) -> Holder {
     let owner = &desired.owner;
     let merges = desired.parameters.strategy == Strategy::Merge;
     Holder {
@@ -87,7 +87,7 @@ impl Holder {
     }
 
     /// True when the marks fit into custom metadata.
-    pub fn check(&self) -> Result<(), ExternalError> {
+    pub(super) fn check(&self) -> Result<(), ExternalError> {
         match self
             .entries()
             .iter()
@@ -106,7 +106,7 @@ impl Holder {
 
 impl Holders {
     /// Reads the marks.
-    pub fn read(custom: &BTreeMap<String, String>, me: &Holder) -> Self {
+    pub(super) fn read(custom: &BTreeMap<String, String>, me: &Holder) -> Self {
         let owners = custom.iter().filter_map(|(entry, reference)| {
             let uid = entry.strip_prefix(OWNER)?.to_owned();
             let keys = custom.get(&format!("{KEYS}{uid}"));
@@ -130,7 +130,7 @@ impl Holders {
     }
 
     /// Those who own something that `me` wants.
-    pub fn rivals(&self, me: &Holder) -> Vec<&Holder> {
+    pub(super) fn rivals(&self, me: &Holder) -> Vec<&Holder> {
         self.others
             .iter()
             .filter(|holder| holder.overlaps(me))
@@ -138,7 +138,7 @@ impl Holders {
     }
 
     /// The keys that are known to be `me`'s.
-    pub fn own_keys(&self) -> BTreeSet<&str> {
+    pub(super) fn own_keys(&self) -> BTreeSet<&str> {
         self.mine
             .iter()
             .flat_map(|holder| holder.keys.iter().flatten())
@@ -147,7 +147,7 @@ impl Holders {
     }
 
     /// What to change so that the marks say: this is `me`, and `rivals` are no more.
-    pub fn claim(
+    pub(super) fn claim(
         &self,
         custom: &BTreeMap<String, String>,
         me: &Holder,
@@ -164,7 +164,7 @@ impl Holders {
     }
 
     /// What to change so that nothing is this resource's any more.
-    pub fn release(&self, custom: &BTreeMap<String, String>) -> CustomPatch {
+    pub(super) fn release(&self, custom: &BTreeMap<String, String>) -> CustomPatch {
         removal(self.mine.iter(), custom)
     }
 }
