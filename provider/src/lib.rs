@@ -6,5 +6,10 @@
 //! With the feature `backends` off only the declarations compile, for the composition function and
 //! the package builder.
 
+#[cfg(feature = "backends")]
+pub mod args;
+pub mod kinds;
 pub mod postgresql;
+#[cfg(feature = "backends")]
+pub mod run;
 pub mod vault;

@@ -1,0 +1,101 @@
+//! The process: logs, probes and metrics, the lease, the provider, the end.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use k8s_controller::LeaderElection;
+use managed::{
+    http::{self, Health},
+    metrics::Metrics,
+    provider::Provider,
+};
+use tokio::{signal::unix, sync::watch};
+use tracing_subscriber::EnvFilter;
+
+use crate::{args::Args, kinds};
+
+/// Crossplane's lease for a provider of this name.
+const LEASE: &str = "crossplane-leader-election-provider-tenancy";
+const LEASE_DURATION: Duration = Duration::from_secs(60);
+const RENEW_DEADLINE: Duration = Duration::from_secs(50);
+const RETRY_PERIOD: Duration = Duration::from_secs(2);
+
+/// Runs until the process is told to stop or loses its lease.
+///
+/// # Errors
+/// When the API server or an address is out of reach at start, and when the lease is lost.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    log_to_stdout(args.debug);
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("two TLS providers")?;
+    let client = kube::Client::try_default()
+        .await
+        .context("cannot find the API server; run in a pod or set KUBECONFIG")?;
+    let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+    let addresses = [args.metrics_bind_address, args.health_probe_bind_address];
+    let mut provider = Provider::new(client.clone(), args.options(), Arc::clone(&metrics), Arc::clone(&health));
+    kinds::register(&mut provider);
+    // A standby is ready too: a rollout waits for the new pod before it stops the old one, which
+    // holds the lease.
+    health.set_ready();
+    tokio::select! {
+        served = http::serve(&addresses, metrics, health) => served.context("cannot serve metrics and probes"),
+        led = lead(&args, client, provider) => led,
+    }
+}
+
+async fn lead(args: &Args, client: kube::Client, provider: Provider) -> anyhow::Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let asked_to_stop = asked_to_stop()?;
+    let until_stopped = async {
+        asked_to_stop.await;
+        stop.send_replace(true);
+        std::future::pending::<()>().await;
+    };
+    let work = async {
+        if !args.leader_election {
+            provider.run(stopped).await;
+            return Ok(());
+        }
+        let held = election(args, client).with_lease(provider.run(stopped.clone())).await;
+        held.context("the lease was lost, so this process must not go on")
+    };
+    let waiting = async {
+        // Asked to stop while it never held the lease.
+        let mut stopped = stop.subscribe();
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::time::sleep(Duration::from_secs(25)).await;
+    };
+    tokio::select! {
+        done = work => done,
+        () = until_stopped => Ok(()),
+        () = waiting => Ok(()),
+    }
+}
+
+fn election(args: &Args, client: kube::Client) -> LeaderElection {
+    let identity = format!("{}_{}", args.hostname, uuid::Uuid::new_v4());
+    LeaderElection::new(client, &args.pod_namespace, LEASE, &identity)
+        .with_lease_duration(LEASE_DURATION)
+        .with_renew_deadline(RENEW_DEADLINE)
+        .with_retry_period(RETRY_PERIOD)
+}
+
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// The transport libraries log requests, which carry secrets; they stay silent whatever the level.
+fn log_to_stdout(debug: bool) {
+    let level = if debug { "debug" } else { "info" };
+    let filter = format!(
+        "{level},vaultrs=off,rustify=off,tokio_postgres=off,reqwest=off,hyper=info,hyper_util=info,h2=info,kube=info,rustls=info,tower=info"
+    );
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(EnvFilter::new(filter)).init();
+}
