@@ -1,8 +1,12 @@
-//! Builds what this repository ships: OCI images and Crossplane packages, without Docker.
+//! Builds what this repository ships: CRDs, OCI images and Crossplane packages, without Docker.
 //!
 //! Every output is a pure function of its input: the same files give the same bytes, so a package's digest can be compared
-//! between machines. [`layer`] makes one tar layer, [`oci`] puts layers together to an image, [`registry`] pushes it.
+//! between machines. [`crds`] makes the manifests, [`layer`] one tar layer, [`oci`] puts layers together to an image, [`xpkg`]
+//! images to packages, [`registry`] pushes them, and [`check`] refuses a tree that is not in order.
 
+pub mod check;
+pub mod crds;
 pub mod layer;
 pub mod oci;
 pub mod registry;
+pub mod xpkg;
