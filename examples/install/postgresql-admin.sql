@@ -1,0 +1,3 @@
+-- The administrator the provider logs in as. No superuser is needed.
+-- Run with psql, for example: psql -v password="'…'" -f postgresql-admin.sql
+CREATE ROLE tenancy_admin LOGIN CREATEROLE CREATEDB PASSWORD :password;
