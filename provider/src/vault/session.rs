@@ -25,7 +25,7 @@ use super::{
 };
 
 /// A login this young is not replaced: if it is refused, a new one would be, too.
-const YOUNG: Duration = Duration::from_secs(5);
+const YOUNG: Duration = Duration::from_secs(2);
 
 /// A session; cheap to clone.
 #[derive(Clone)]

@@ -281,3 +281,6 @@ fn text(value: &managed::input::Value) -> Value {
             .expect("values are checked to be UTF-8 when they are filled in"),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! KVSecret and the login to Vault, against the real OpenBao of the testbed.
+//!
+//! Each test has a mount of its own. Tests that seal or stop the server wait for the others.
+
+mod content;
+mod deletion;
+mod fixture;
+mod login;
+mod outage;
+mod ownership;
+mod refusal;
