@@ -21,21 +21,21 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 static SERVER: RwLock<()> = RwLock::const_new(());
 
 /// A secret that must be seen nowhere but in Vault.
-pub const CANARY: &str = "canary-p@ss/w:rd+%";
+pub(crate) const CANARY: &str = "canary-p@ss/w:rd+%";
 
 /// A mount of its own, the root client, and a session that may do everything below the mount.
-pub struct Fixture {
-    pub testbed: Testbed,
-    pub root: Client,
-    pub mount: String,
-    pub session: Session,
+pub(crate) struct Fixture {
+    pub(crate) testbed: Testbed,
+    pub(crate) root: Client,
+    pub(crate) mount: String,
+    pub(crate) session: Session,
     _shared: Option<RwLockReadGuard<'static, ()>>,
     _alone: Option<RwLockWriteGuard<'static, ()>>,
 }
 
 /// What a pass did.
 #[derive(Debug, PartialEq)]
-pub enum Did {
+pub(crate) enum Did {
     Nothing,
     Created,
     Updated(Vec<String>),
@@ -45,17 +45,17 @@ pub enum Did {
 
 /// A KVSecret as the runtime keeps it.
 #[derive(Clone)]
-pub struct Resource(pub Desired<KvSecret>);
+pub(crate) struct Resource(pub(crate) Desired<KvSecret>);
 
 impl Fixture {
     /// Beside other tests.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let guard = SERVER.read().await;
         Self::build(Some(guard), None).await
     }
 
     /// With the server to itself.
-    pub async fn alone() -> Self {
+    pub(crate) async fn alone() -> Self {
         let guard = SERVER.write().await;
         Self::build(None, Some(guard)).await
     }
@@ -89,7 +89,7 @@ impl Fixture {
     }
 
     /// A session whose policy says just this.
-    pub async fn session_with(&self, policy: &str) -> Session {
+    pub(crate) async fn session_with(&self, policy: &str) -> Session {
         let token = token(&self.root, policy).await;
         connect(&self.testbed, &token_settings(&self.testbed), &token)
             .await
@@ -97,7 +97,7 @@ impl Fixture {
     }
 
     /// A resource for `path` with one key `password` from a Secret and what else is given.
-    pub fn resource(&self, path: &str, more: &[(&str, ValueSource)]) -> Resource {
+    pub(crate) fn resource(&self, path: &str, more: &[(&str, ValueSource)]) -> Resource {
         let password = (
             "password".to_owned(),
             ValueSource::secret("conn", "password"),
@@ -113,7 +113,7 @@ impl Fixture {
     }
 
     /// Writes to a path as somebody else would.
-    pub async fn put(&self, path: &str, data: &Value) {
+    pub(crate) async fn put(&self, path: &str, data: &Value) {
         self.root
             .write(
                 &format!("{}/data/{path}", self.mount),
@@ -124,25 +124,25 @@ impl Fixture {
     }
 
     /// The answer to a read of the data: status and body.
-    pub async fn read(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn read(&self, path: &str) -> (u16, Value) {
         let path = format!("{}/data/{path}", self.mount);
         let answer = self.root.request(Method::GET, &path, None).await.unwrap();
         (answer.status, answer.body["data"].clone())
     }
 
     /// The keys and values at a path.
-    pub async fn data(&self, path: &str) -> Value {
+    pub(crate) async fn data(&self, path: &str) -> Value {
         self.read(path).await.1["data"].clone()
     }
 
     /// The metadata of a path, null when there is none.
-    pub async fn metadata(&self, path: &str) -> Value {
+    pub(crate) async fn metadata(&self, path: &str) -> Value {
         let path = format!("{}/metadata/{path}", self.mount);
         self.root.read(&path).await.unwrap().unwrap_or_default()
     }
 
     /// How many requests the audit log has seen for this mount, by operation.
-    pub fn audited(&self, operation: &str) -> usize {
+    pub(crate) fn audited(&self, operation: &str) -> usize {
         let log = std::fs::read_to_string(&self.testbed.openbao().audit_log).unwrap();
         let requests = log
             .lines()
@@ -164,21 +164,21 @@ impl Fixture {
 
 impl Resource {
     /// Another value in the source Secret.
-    pub fn set_password(&mut self, password: &str) {
+    pub(crate) fn set_password(&mut self, password: &str) {
         self.0
             .inputs
             .insert(password_input(), Secret::from(password));
     }
 
     /// Another identity.
-    pub fn owned_by(mut self, uid: &str, name: &str) -> Self {
+    pub(crate) fn owned_by(mut self, uid: &str, name: &str) -> Self {
         uid.clone_into(&mut self.0.owner.uid);
         name.clone_into(&mut self.0.owner.name);
         self
     }
 
     /// As it is on its way out: without inputs.
-    pub fn deleting(&self) -> Self {
+    pub(crate) fn deleting(&self) -> Self {
         let mut resource = self.clone();
         resource.0.deleting = true;
         resource.0.inputs = Resolved::default();
@@ -186,7 +186,7 @@ impl Resource {
     }
 
     /// Observes; shows no secret doing so.
-    pub async fn observe(&self, session: &Session) -> Result<Observation<KvSecret>, ExternalError> {
+    pub(crate) async fn observe(&self, session: &Session) -> Result<Observation<KvSecret>, ExternalError> {
         let observed = ExternalClient::<KvSecret>::observe(session, &self.0).await;
         let shown = format!("{observed:?} {session:?} {:?}", self.0);
         assert!(!shown.contains(CANARY), "{shown}");
@@ -194,7 +194,7 @@ impl Resource {
     }
 
     /// One pass of the runtime: observe, then do what is to be done.
-    pub async fn pass(&mut self, session: &Session) -> Result<Did, ExternalError> {
+    pub(crate) async fn pass(&mut self, session: &Session) -> Result<Did, ExternalError> {
         let observed = self.observe(session).await?;
         let did = match observed {
             Observation::Absent if self.0.deleting => return Ok(Did::Finalized),
@@ -221,7 +221,7 @@ impl Resource {
     }
 
     /// Passes until there is nothing to do.
-    pub async fn settle(&mut self, session: &Session) -> KvSecretObservation {
+    pub(crate) async fn settle(&mut self, session: &Session) -> KvSecretObservation {
         for _ in 0..20 {
             if self
                 .pass(session)
@@ -241,7 +241,7 @@ impl Resource {
 }
 
 /// What a present resource shows: readiness and the fields that differ.
-pub fn shown(observation: &Observation<KvSecret>) -> (bool, Vec<&str>) {
+pub(crate) fn shown(observation: &Observation<KvSecret>) -> (bool, Vec<&str>) {
     match observation {
         Observation::Absent => panic!("it is absent"),
         Observation::Present { drift, ready, .. } => {
@@ -252,7 +252,7 @@ pub fn shown(observation: &Observation<KvSecret>) -> (bool, Vec<&str>) {
 }
 
 /// A config as the runtime resolves it.
-pub fn resolved(testbed: &Testbed, settings: &Settings, token: &str) -> ResolvedConfig<Settings> {
+pub(crate) fn resolved(testbed: &Testbed, settings: &Settings, token: &str) -> ResolvedConfig<Settings> {
     let ca = testbed.openbao().ca_pem().unwrap();
     let inputs = settings.inputs().into_iter().map(|input| {
         let value = match &input {
@@ -271,7 +271,7 @@ pub fn resolved(testbed: &Testbed, settings: &Settings, token: &str) -> Resolved
 }
 
 /// Opens a session.
-pub async fn connect(
+pub(crate) async fn connect(
     testbed: &Testbed,
     settings: &Settings,
     token: &str,
@@ -280,14 +280,14 @@ pub async fn connect(
 }
 
 /// Settings for the testbed's server with its CA.
-pub fn settings(testbed: &Testbed) -> Settings {
+pub(crate) fn settings(testbed: &Testbed) -> Settings {
     let mut settings = Settings::new(&testbed.openbao().address, "nobody");
     settings.ca_secret_ref = Some(key("ca.crt"));
     settings
 }
 
 /// The same with a token from a Secret.
-pub fn token_settings(testbed: &Testbed) -> Settings {
+pub(crate) fn token_settings(testbed: &Testbed) -> Settings {
     let auth = Auth {
         kubernetes: None,
         token_secret_ref: Some(key("token")),
@@ -299,7 +299,7 @@ pub fn token_settings(testbed: &Testbed) -> Settings {
 }
 
 /// A new token with a policy of its own.
-pub async fn token(root: &Client, policy: &str) -> String {
+pub(crate) async fn token(root: &Client, policy: &str) -> String {
     let name = format!("test-{}", word());
     root.write(
         &format!("sys/policies/acl/{name}"),
@@ -313,7 +313,7 @@ pub async fn token(root: &Client, policy: &str) -> String {
 }
 
 /// A word nobody else uses.
-pub fn word() -> String {
+pub(crate) fn word() -> String {
     Alphanumeric
         .sample_string(&mut rand::rng(), 8)
         .to_lowercase()
