@@ -28,6 +28,7 @@ mod paths;
 mod pki;
 mod postgres;
 mod process;
+pub mod product;
 mod progress;
 mod registry;
 mod service_account;

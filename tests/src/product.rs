@@ -1,0 +1,211 @@
+//! The product, installed the way a platform team installs it: packages from a registry, the manifests
+//! of `examples/install/`, an administrator in PostgreSQL and a policy in Vault.
+//!
+//! Installing again brings the packages up to date with the tree and changes nothing else.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use kube::Api;
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::json;
+use xtask::oci;
+use xtask::registry::{self, Reference};
+use xtask::xpkg::{self, PACKAGES, Package};
+
+use crate::{CROSSPLANE_NAMESPACE, Testbed, wait};
+
+/// The administrator the provider logs in to PostgreSQL as; no superuser.
+pub const POSTGRES_ADMIN: &str = "tenancy_admin";
+const ADMIN_PASSWORD: &str = "testbed-admin-0815";
+
+/// Where the manifests of `examples/install/` take the packages from, until a registry is put in.
+const PLACEHOLDER: &str = "registry.example.org/platform";
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Which of the two configurations is installed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flavour {
+    /// `PostgreSQLInstance` is a namespaced composite resource.
+    Namespaced,
+    /// `PostgreSQLInstance` is a classic claim.
+    Claims,
+}
+
+impl Flavour {
+    const fn configuration(self) -> &'static str {
+        match self {
+            Self::Namespaced => "configuration-tenancy",
+            Self::Claims => "configuration-tenancy-claims",
+        }
+    }
+
+    const fn manifest(self) -> &'static str {
+        match self {
+            Self::Namespaced => "configuration.yaml",
+            Self::Claims => "configuration-claims.yaml",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Namespaced => Self::Claims,
+            Self::Claims => Self::Namespaced,
+        }
+    }
+}
+
+/// Installs everything and waits until it works.
+pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> {
+    let root = root();
+    let build = root.clone();
+    tokio::task::spawn_blocking(move || xpkg::build_programs(&build)).await??;
+    prepare_postgres(testbed).await?;
+    prepare_vault(testbed, &root).await?;
+    let tags = push(testbed, &root).await?;
+    for manifest in ["provider.yaml", "function.yaml"] {
+        testbed.apply(&manifest_from(&root, manifest, testbed, &tags)?).await?;
+    }
+    switch(testbed, &root, flavour, &tags).await?;
+    wait_healthy(testbed, "Provider", "provider-tenancy").await?;
+    wait_healthy(testbed, "Function", "function-tenancy").await?;
+    wait_established(testbed).await?;
+    testbed.apply(&manifest_from(&root, "providerconfigs.yaml", testbed, &tags)?).await?;
+    for group in ["postgresql.pnats.cloud", "vault.pnats.cloud"] {
+        let configs = api(testbed, group, "v1alpha1", "ClusterProviderConfig");
+        wait::wait_condition(&configs, "default", "Ready", "True", PATIENCE).await?;
+    }
+    Ok(())
+}
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+}
+
+/// Objects of any kind in every namespace.
+pub fn api(testbed: &Testbed, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    Api::all_with(testbed.client(), &resource)
+}
+
+// === PostgreSQL and Vault ===
+
+async fn prepare_postgres(testbed: &Testbed) -> anyhow::Result<()> {
+    let postgres = testbed.default_postgres().await?;
+    let session = postgres.superuser("postgres").await?;
+    let known = session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&POSTGRES_ADMIN]).await?;
+    if known.is_empty() {
+        let create = format!("CREATE ROLE {POSTGRES_ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{ADMIN_PASSWORD}'");
+        session.batch_execute(&create).await?;
+    }
+    secret(testbed, "postgresql-admin", &[
+        ("username", POSTGRES_ADMIN),
+        ("password", ADMIN_PASSWORD),
+        ("endpoint", "postgres.shared-services.svc.cluster.local"),
+        ("port", "5432"),
+        ("ca.crt", &postgres.ca_pem()?),
+    ])
+    .await
+}
+
+async fn prepare_vault(testbed: &Testbed, root: &Path) -> anyhow::Result<()> {
+    let openbao = testbed.openbao();
+    let client = openbao.client()?;
+    let policy = std::fs::read_to_string(root.join("examples/install/vault-policy.hcl"))?;
+    client.write("sys/policies/acl/provider-tenancy", &json!({ "policy": policy })).await?;
+    let role = json!({
+        "bound_service_account_names": ["provider-tenancy"],
+        "bound_service_account_namespaces": [CROSSPLANE_NAMESPACE],
+        "audience": "vault",
+        "token_policies": ["provider-tenancy"],
+        "token_ttl": "1h",
+    });
+    client.write("auth/kubernetes/role/provider-tenancy", &role).await?;
+    secret(testbed, "vault-ca", &[("ca.crt", &openbao.ca_pem()?)]).await
+}
+
+async fn secret(testbed: &Testbed, name: &str, values: &[(&str, &str)]) -> anyhow::Result<()> {
+    let values: serde_json::Map<_, _> =
+        values.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": name, "namespace": CROSSPLANE_NAMESPACE },
+        "stringData": values,
+    });
+    testbed.apply(&secret.to_string()).await
+}
+
+// === packages ===
+
+/// The tag of each package: the version and the digest, so that a changed package is pulled again.
+type Tags = Vec<(&'static str, String)>;
+
+async fn push(testbed: &Testbed, root: &Path) -> anyhow::Result<Tags> {
+    let mut tags = Tags::new();
+    for package in PACKAGES {
+        let tag = push_one(testbed, root, package).await?;
+        tags.push((package.name, tag));
+    }
+    Ok(tags)
+}
+
+async fn push_one(testbed: &Testbed, root: &Path, package: Package) -> anyhow::Result<String> {
+    let images = package.images(root)?;
+    let digest = oci::Digest::of(&oci::index(&images)?);
+    let tag = format!("v{}-{}", env!("CARGO_PKG_VERSION"), &digest.hex()[..12]);
+    let reference: Reference = format!("{}/tenancy/{}:{tag}", testbed.registry(), package.name).parse()?;
+    registry::push_index(&reference, &images).await?;
+    Ok(tag)
+}
+
+/// A manifest of `examples/install/` with this registry and these tags put in.
+fn manifest_from(root: &Path, name: &str, testbed: &Testbed, tags: &Tags) -> anyhow::Result<String> {
+    let path = root.join("examples/install").join(name);
+    let mut text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    for (package, tag) in tags {
+        let there = format!("{PLACEHOLDER}/{package}:v{}", env!("CARGO_PKG_VERSION"));
+        let here = format!("{}/tenancy/{package}:{tag}", testbed.registry());
+        text = text.replace(&format!("{there}\n"), &format!("{here}\n"));
+    }
+    Ok(text)
+}
+
+/// Both configurations define the same kind, so the other one goes first.
+async fn switch(testbed: &Testbed, root: &Path, flavour: Flavour, tags: &Tags) -> anyhow::Result<()> {
+    let other = flavour.other();
+    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
+    if configurations.get_opt(other.configuration()).await?.is_some() {
+        testbed.kubectl(&["delete", "configuration.pkg.crossplane.io", other.configuration(), "--wait=true"]).await?;
+        wait_undefined(testbed).await?;
+    }
+    testbed.apply(&manifest_from(root, flavour.manifest(), testbed, tags)?).await?;
+    wait_healthy(testbed, "Configuration", flavour.configuration()).await
+}
+
+async fn wait_undefined(testbed: &Testbed) -> anyhow::Result<()> {
+    let crds = api(testbed, "apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    wait::wait_gone(&crds, "postgresqlinstances.database.pnats.cloud", PATIENCE).await
+}
+
+async fn wait_healthy(testbed: &Testbed, kind: &str, name: &str) -> anyhow::Result<()> {
+    let packages = api(testbed, "pkg.crossplane.io", "v1", kind);
+    wait::wait_condition(&packages, name, "Healthy", "True", PATIENCE).await.map(drop)
+}
+
+async fn wait_established(testbed: &Testbed) -> anyhow::Result<()> {
+    let crds = api(testbed, "apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    for name in [
+        "postgresqlinstances.database.pnats.cloud",
+        "roles.postgresql.pnats.cloud",
+        "clusterproviderconfigs.vault.pnats.cloud",
+    ] {
+        wait::wait_condition(&crds, name, "Established", "True", PATIENCE).await?;
+    }
+    Ok(())
+}
+
