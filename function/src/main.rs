@@ -1,2 +1,15 @@
-//! Entry point.
-fn main() {}
+//! Entry point: arguments, logging, serve.
+
+use clap::Parser;
+use function_tenancy::{Function, args::Args};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a crypto provider is installed already"))?;
+    let args = Args::parse();
+    function_sdk_rust::logging::configure(args.debug);
+    function_sdk_rust::serve(Function, &args.into()).await?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! What a claim becomes: from what was observed to what is wanted. Pure.
+//!
+//! One module per kind of claim. What is composed depends on the claim alone, so nothing that exists
+//! is ever left out because something else cannot be seen; observations decide only readiness, status
+//! and conditions.
+
+use std::time::Duration;
+
+use managed::{Kind, ManagedResource, condition::Truth};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    claim::{Claim, PostgresqlInstance},
+    observed::{Observed, Origin},
+};
+
+pub mod database;
+mod name;
+mod outlook;
+mod standing;
+
+pub use outlook::{Condition, Event};
+pub use standing::{Cause, Standing};
+
+/// How long Crossplane may wait before it asks again while something is not ready.
+const WHILE_WAITING: Duration = Duration::from_secs(60);
+/// The same when all is well. A change of a composed resource makes Crossplane ask at once.
+const WHEN_READY: Duration = Duration::from_secs(600);
+
+/// What is wanted for one claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composition {
+    /// Managed resources, in the order in which they can become ready.
+    pub resources: Vec<Composed>,
+    /// `status` of the composite.
+    pub status: Value,
+    /// Conditions of the composite and the claim.
+    pub conditions: Vec<Condition>,
+    /// Events on the composite and the claim.
+    pub events: Vec<Event>,
+}
+
+/// One managed resource of a composition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composed {
+    /// Its key; a contract with what exists.
+    pub key: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Plural and group, as kubectl takes them.
+    pub resource: String,
+    /// Its name.
+    pub name: String,
+    /// The object without status.
+    pub object: Value,
+    /// What it is a part of.
+    pub aspect: Aspect,
+    /// How far it is.
+    pub standing: Standing,
+}
+
+/// What a managed resource is a part of. Each aspect has a condition of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Aspect {
+    /// The database and its owner.
+    Database,
+    /// Logins, groups and what they may do.
+    Access,
+    /// Credentials in Vault.
+    Vault,
+}
+
+/// Why nothing is composed. What exists stays as it is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// No such claim.
+    #[error("kind {0} is none that function-tenancy composes; correct the Composition's compositeTypeRef")]
+    UnknownKind(String),
+    /// A cluster-scoped composite that nobody claimed.
+    #[error("{0} has no claim, so no namespace to compose in; create a claim instead")]
+    NoClaim(String),
+    /// A field with an impossible value.
+    #[error("spec.{field}: {cause}; correct spec.{field}")]
+    Field {
+        /// Path below `spec`.
+        field: String,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+impl Composition {
+    /// How long Crossplane may wait before it asks again.
+    pub fn ttl(&self) -> Duration {
+        if self.resources.iter().all(|resource| resource.standing == Standing::Ready) {
+            WHEN_READY
+        } else {
+            WHILE_WAITING
+        }
+    }
+
+    /// The condition of a type.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+}
+
+impl Condition {
+    /// True when it holds.
+    pub fn holds(&self) -> bool {
+        self.status == Truth::True
+    }
+}
+
+/// Composes whatever kind of claim was observed.
+pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
+    let kind = observed.composite.kind.as_str();
+    match kind.strip_prefix('X').unwrap_or(kind) {
+        PostgresqlInstance::KIND => database::compose(observed),
+        _ => Err(Refusal::UnknownKind(kind.to_owned())),
+    }
+}
+
+fn origin(observed: &Observed) -> Result<Origin, Refusal> {
+    let composite = &observed.composite;
+    let named = || format!("{} {}", composite.kind, composite.metadata.name);
+    composite.origin().ok_or_else(|| Refusal::NoClaim(named()))
+}
+
+fn spec<S: DeserializeOwned>(observed: &Observed) -> Result<S, Refusal> {
+    serde_path_to_error::deserialize(&observed.composite.spec).map_err(|error| Refusal::Field {
+        field: error.path().to_string(),
+        cause: error.inner().to_string(),
+    })
+}
+
+impl Composed {
+    fn new<K: Kind>(
+        observed: &Observed,
+        key: impl Into<String>,
+        aspect: Aspect,
+        managed: &ManagedResource<K>,
+    ) -> Self {
+        let key = key.into();
+        let mut object = serde_json::to_value(managed).expect("a managed resource is JSON");
+        leave_to_operator(&mut object);
+        let name = managed.metadata.name.clone().unwrap_or_default();
+        let standing = standing::standing(K::KIND, &name, &object["spec"], observed.resources.get(&key));
+        let resource = format!("{}.{}", K::PLURAL, K::GROUP);
+        Self { key, kind: K::KIND, resource, name, object, aspect, standing }
+    }
+}
+
+/// The drift policy of a composed resource belongs to whoever operates it, so it is not claimed.
+fn leave_to_operator(object: &mut Value) {
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.remove("driftPolicy");
+    }
+}
