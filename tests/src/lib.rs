@@ -15,6 +15,7 @@ mod cluster;
 mod command;
 mod control_plane;
 mod crossplane;
+pub mod demo;
 mod environment;
 mod host_process;
 mod image;

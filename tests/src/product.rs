@@ -67,13 +67,22 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
     prepare_vault(testbed, &root).await?;
     let tags = push(testbed, &root).await?;
     for manifest in ["provider.yaml", "function.yaml"] {
-        testbed.apply(&manifest_from(&root, manifest, testbed, &tags)?).await?;
+        testbed
+            .apply(&manifest_from(&root, manifest, testbed, &tags)?)
+            .await?;
     }
     switch(testbed, &root, flavour, &tags).await?;
     wait_healthy(testbed, "Provider", "provider-tenancy").await?;
     wait_healthy(testbed, "Function", "function-tenancy").await?;
     wait_established(testbed).await?;
-    testbed.apply(&manifest_from(&root, "providerconfigs.yaml", testbed, &tags)?).await?;
+    testbed
+        .apply(&manifest_from(
+            &root,
+            "providerconfigs.yaml",
+            testbed,
+            &tags,
+        )?)
+        .await?;
     for group in ["postgresql.pnats.cloud", "vault.pnats.cloud"] {
         let configs = api(testbed, group, "v1alpha1", "ClusterProviderConfig");
         wait::wait_condition(&configs, "default", "Ready", "True", PATIENCE).await?;
@@ -83,13 +92,35 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the repository")
+        .to_owned()
 }
 
 /// Objects of any kind in every namespace.
 pub fn api(testbed: &Testbed, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    Api::all_with(testbed.client(), &resource)
+    Api::all_with(testbed.client(), &resource(group, version, kind))
+}
+
+/// Objects of one of our kinds in one namespace.
+pub fn api_in(testbed: &Testbed, namespace: &str, group: &str, kind: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(
+        testbed.client(),
+        namespace,
+        &resource(group, "v1alpha1", kind),
+    )
+}
+
+/// A kind that is a plural already, such as `DefaultPrivileges`, is its own plural.
+fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
+    let lower = kind.to_lowercase();
+    let plural = if lower.ends_with('s') {
+        lower
+    } else {
+        format!("{lower}s")
+    };
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
 }
 
 // === PostgreSQL and Vault ===
@@ -97,18 +128,29 @@ pub fn api(testbed: &Testbed, group: &str, version: &str, kind: &str) -> Api<Dyn
 async fn prepare_postgres(testbed: &Testbed) -> anyhow::Result<()> {
     let postgres = testbed.default_postgres().await?;
     let session = postgres.superuser("postgres").await?;
-    let known = session.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&POSTGRES_ADMIN]).await?;
+    let known = session
+        .query(
+            "SELECT 1 FROM pg_roles WHERE rolname = $1",
+            &[&POSTGRES_ADMIN],
+        )
+        .await?;
     if known.is_empty() {
-        let create = format!("CREATE ROLE {POSTGRES_ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{ADMIN_PASSWORD}'");
+        let create = format!(
+            "CREATE ROLE {POSTGRES_ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{ADMIN_PASSWORD}'"
+        );
         session.batch_execute(&create).await?;
     }
-    secret(testbed, "postgresql-admin", &[
-        ("username", POSTGRES_ADMIN),
-        ("password", ADMIN_PASSWORD),
-        ("endpoint", "postgres.shared-services.svc.cluster.local"),
-        ("port", "5432"),
-        ("ca.crt", &postgres.ca_pem()?),
-    ])
+    secret(
+        testbed,
+        "postgresql-admin",
+        &[
+            ("username", POSTGRES_ADMIN),
+            ("password", ADMIN_PASSWORD),
+            ("endpoint", "postgres.shared-services.svc.cluster.local"),
+            ("port", "5432"),
+            ("ca.crt", &postgres.ca_pem()?),
+        ],
+    )
     .await
 }
 
@@ -116,7 +158,12 @@ async fn prepare_vault(testbed: &Testbed, root: &Path) -> anyhow::Result<()> {
     let openbao = testbed.openbao();
     let client = openbao.client()?;
     let policy = std::fs::read_to_string(root.join("examples/install/vault-policy.hcl"))?;
-    client.write("sys/policies/acl/provider-tenancy", &json!({ "policy": policy })).await?;
+    client
+        .write(
+            "sys/policies/acl/provider-tenancy",
+            &json!({ "policy": policy }),
+        )
+        .await?;
     let role = json!({
         "bound_service_account_names": ["provider-tenancy"],
         "bound_service_account_namespaces": [CROSSPLANE_NAMESPACE],
@@ -124,13 +171,17 @@ async fn prepare_vault(testbed: &Testbed, root: &Path) -> anyhow::Result<()> {
         "token_policies": ["provider-tenancy"],
         "token_ttl": "1h",
     });
-    client.write("auth/kubernetes/role/provider-tenancy", &role).await?;
+    client
+        .write("auth/kubernetes/role/provider-tenancy", &role)
+        .await?;
     secret(testbed, "vault-ca", &[("ca.crt", &openbao.ca_pem()?)]).await
 }
 
 async fn secret(testbed: &Testbed, name: &str, values: &[(&str, &str)]) -> anyhow::Result<()> {
-    let values: serde_json::Map<_, _> =
-        values.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    let values: serde_json::Map<_, _> = values
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
     let secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -158,15 +209,22 @@ async fn push_one(testbed: &Testbed, root: &Path, package: Package) -> anyhow::R
     let images = package.images(root)?;
     let digest = oci::Digest::of(&oci::index(&images)?);
     let tag = format!("v{}-{}", env!("CARGO_PKG_VERSION"), &digest.hex()[..12]);
-    let reference: Reference = format!("{}/tenancy/{}:{tag}", testbed.registry(), package.name).parse()?;
+    let reference: Reference =
+        format!("{}/tenancy/{}:{tag}", testbed.registry(), package.name).parse()?;
     registry::push_index(&reference, &images).await?;
     Ok(tag)
 }
 
 /// A manifest of `examples/install/` with this registry and these tags put in.
-fn manifest_from(root: &Path, name: &str, testbed: &Testbed, tags: &Tags) -> anyhow::Result<String> {
+fn manifest_from(
+    root: &Path,
+    name: &str,
+    testbed: &Testbed,
+    tags: &Tags,
+) -> anyhow::Result<String> {
     let path = root.join("examples/install").join(name);
-    let mut text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     for (package, tag) in tags {
         let there = format!("{PLACEHOLDER}/{package}:v{}", env!("CARGO_PKG_VERSION"));
         let here = format!("{}/tenancy/{package}:{tag}", testbed.registry());
@@ -176,29 +234,59 @@ fn manifest_from(root: &Path, name: &str, testbed: &Testbed, tags: &Tags) -> any
 }
 
 /// Both configurations define the same kind, so the other one goes first.
-async fn switch(testbed: &Testbed, root: &Path, flavour: Flavour, tags: &Tags) -> anyhow::Result<()> {
+async fn switch(
+    testbed: &Testbed,
+    root: &Path,
+    flavour: Flavour,
+    tags: &Tags,
+) -> anyhow::Result<()> {
     let other = flavour.other();
     let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
-    if configurations.get_opt(other.configuration()).await?.is_some() {
-        testbed.kubectl(&["delete", "configuration.pkg.crossplane.io", other.configuration(), "--wait=true"]).await?;
+    if configurations
+        .get_opt(other.configuration())
+        .await?
+        .is_some()
+    {
+        testbed
+            .kubectl(&[
+                "delete",
+                "configuration.pkg.crossplane.io",
+                other.configuration(),
+                "--wait=true",
+            ])
+            .await?;
         wait_undefined(testbed).await?;
     }
-    testbed.apply(&manifest_from(root, flavour.manifest(), testbed, tags)?).await?;
+    testbed
+        .apply(&manifest_from(root, flavour.manifest(), testbed, tags)?)
+        .await?;
     wait_healthy(testbed, "Configuration", flavour.configuration()).await
 }
 
 async fn wait_undefined(testbed: &Testbed) -> anyhow::Result<()> {
-    let crds = api(testbed, "apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let crds = api(
+        testbed,
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+    );
     wait::wait_gone(&crds, "postgresqlinstances.database.pnats.cloud", PATIENCE).await
 }
 
 async fn wait_healthy(testbed: &Testbed, kind: &str, name: &str) -> anyhow::Result<()> {
     let packages = api(testbed, "pkg.crossplane.io", "v1", kind);
-    wait::wait_condition(&packages, name, "Healthy", "True", PATIENCE).await.map(drop)
+    wait::wait_condition(&packages, name, "Healthy", "True", PATIENCE)
+        .await
+        .map(drop)
 }
 
 async fn wait_established(testbed: &Testbed) -> anyhow::Result<()> {
-    let crds = api(testbed, "apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let crds = api(
+        testbed,
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+    );
     for name in [
         "postgresqlinstances.database.pnats.cloud",
         "roles.postgresql.pnats.cloud",
@@ -208,4 +296,3 @@ async fn wait_established(testbed: &Testbed) -> anyhow::Result<()> {
     }
     Ok(())
 }
-
