@@ -82,17 +82,14 @@ pub struct PostgresqlInstanceSpec {
 }
 
 /// The database of a claim.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = (
-    "!has(self.name) || !(self.name in ['postgres', 'template0', 'template1'] || self.name.startsWith('pg_'))",
-    "this name belongs to PostgreSQL; choose another database.name"
-))]
 pub struct DatabaseSpec {
-    /// Name of the database on the server. Default: environment and service, such as
-    /// `dev_user_service`.
+    /// Name of the database. Because the server is shared, the namespace of the claim is put before
+    /// it: `orders` in namespace `shop` becomes `shop_orders`. Default: environment and service, which
+    /// makes `shop_dev_orders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z_][-a-z0-9_]*$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"))]
     pub name: Option<String>,
     /// How many sessions the database may have at once. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +102,7 @@ pub struct DatabaseSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!(self.name in ['owners', 'writers', 'readers'])",
-    "owners, writers and readers are the groups of this database; choose another access name"
+    "owners, writers and readers are the groups of this database; choose another name"
 ))]
 pub struct Access {
     /// Name of the login within the claim, such as `reporting`. The role on the server is named after
@@ -139,6 +136,14 @@ pub enum Profile {
 #[x_kube(validation = (
     "!has(self.path) || !self.path.startsWith(self.mount + '/')",
     "vault.path begins below the mount; leave the mount out of it"
+))]
+#[x_kube(validation = (
+    "self.mount == oldSelf.mount && (has(self.path) ? self.path : '') == (has(oldSelf.path) ? oldSelf.path : '')",
+    "vault.mount and vault.path cannot be changed; make a new claim"
+))]
+#[x_kube(validation = (
+    "!has(self.path) || !self.path.split('/').exists(segment, segment == '.' || segment == '..')",
+    "vault.path must not contain . or .. as a segment; write the path out"
 ))]
 pub struct VaultSpec {
     /// Whether credentials are put in Vault. They are in a Secret beside the claim either way.

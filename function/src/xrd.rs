@@ -1,0 +1,146 @@
+//! Composite resource definitions and Compositions, made from the typed claims.
+//!
+//! Two packages are made from the same types: [`namespaced`] for composites that users write
+//! themselves, [`claims`] for classic claims. What a user writes is the same under both. The machinery
+//! of Crossplane (`spec.crossplane`, `claimRef`, `status.conditions`) is added by Crossplane.
+
+use serde_json::{Value, json};
+
+use crate::claim::{Claim, PostgresqlInstance};
+
+/// Name of the Function object that the Compositions refer to.
+pub const FUNCTION: &str = "function-tenancy";
+
+/// A manifest and the name of its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Name of the file, without folder.
+    pub file: String,
+    /// The object.
+    pub object: Value,
+}
+
+/// Everything in configuration-tenancy: definitions of scope Namespaced, and their Compositions.
+pub fn namespaced() -> Vec<Manifest> {
+    let plural = PostgresqlInstance::PLURAL;
+    vec![
+        Manifest { file: format!("{plural}.xrd.yaml"), object: namespaced_definition::<PostgresqlInstance>() },
+        Manifest {
+            file: format!("{plural}.composition.yaml"),
+            object: composition::<PostgresqlInstance>(PostgresqlInstance::KIND, plural),
+        },
+    ]
+}
+
+/// Everything in configuration-tenancy-claims: definitions with claims, and their Compositions.
+pub fn claims() -> Vec<Manifest> {
+    let plural = composite_plural::<PostgresqlInstance>();
+    let object = composition::<PostgresqlInstance>(&composite_kind::<PostgresqlInstance>(), &plural);
+    vec![
+        Manifest { file: format!("{plural}.xrd.yaml"), object: claim_definition::<PostgresqlInstance>() },
+        Manifest { file: format!("{plural}.composition.yaml"), object },
+    ]
+}
+
+fn namespaced_definition<C: Claim>() -> Value {
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v2",
+        "kind": "CompositeResourceDefinition",
+        "metadata": { "name": full_name::<C>(C::PLURAL) },
+        "spec": {
+            "scope": "Namespaced",
+            "group": C::GROUP,
+            "names": names::<C>(),
+            "defaultCompositionRef": { "name": full_name::<C>(C::PLURAL) },
+            "versions": [version::<C>()],
+        },
+    })
+}
+
+fn claim_definition<C: Claim>() -> Value {
+    let (kind, plural) = (composite_kind::<C>(), composite_plural::<C>());
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": "CompositeResourceDefinition",
+        "metadata": { "name": full_name::<C>(&plural) },
+        "spec": {
+            "scope": "LegacyCluster",
+            "group": C::GROUP,
+            "names": { "kind": kind, "plural": plural },
+            "claimNames": names::<C>(),
+            "defaultCompositionRef": { "name": full_name::<C>(&plural) },
+            "versions": [version::<C>()],
+        },
+    })
+}
+
+fn composition<C: Claim>(kind: &str, plural: &str) -> Value {
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": "Composition",
+        "metadata": { "name": full_name::<C>(plural) },
+        "spec": {
+            "compositeTypeRef": { "apiVersion": format!("{}/{}", C::GROUP, C::VERSION), "kind": kind },
+            "mode": "Pipeline",
+            "pipeline": [{ "step": "tenancy", "functionRef": { "name": FUNCTION } }],
+        },
+    })
+}
+
+fn version<C: Claim>() -> Value {
+    json!({
+        "name": C::VERSION,
+        "served": true,
+        "referenceable": true,
+        "additionalPrinterColumns": C::COLUMNS.iter().map(|column| json!({
+            "name": column.name,
+            "type": "string",
+            "jsonPath": column.path,
+            "priority": i32::from(column.wide),
+        })).collect::<Vec<_>>(),
+        "schema": { "openAPIV3Schema": schema::<C>() },
+    })
+}
+
+fn schema<C: Claim>() -> Value {
+    let rules = C::RULES.iter().map(|(rule, message)| json!({ "rule": rule, "message": message }));
+    json!({
+        "type": "object",
+        "description": C::DESCRIPTION,
+        "required": ["spec"],
+        "properties": {
+            "spec": described(managed::crd::schema::<C::Spec>(), "What is wanted."),
+            "status": described(managed::crd::schema::<C::Status>(), "What was made of it."),
+        },
+        "x-kubernetes-validations": rules.collect::<Vec<_>>(),
+    })
+}
+
+fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = description.into();
+    if let Some(schema) = schema.as_object_mut() {
+        schema.remove("title");
+    }
+    schema
+}
+
+fn names<C: Claim>() -> Value {
+    json!({
+        "kind": C::KIND,
+        "plural": C::PLURAL,
+        "singular": C::KIND.to_lowercase(),
+        "shortNames": C::SHORT_NAMES,
+    })
+}
+
+fn full_name<C: Claim>(plural: &str) -> String {
+    format!("{plural}.{}", C::GROUP)
+}
+
+fn composite_kind<C: Claim>() -> String {
+    format!("X{}", C::KIND)
+}
+
+fn composite_plural<C: Claim>() -> String {
+    format!("x{}", C::PLURAL)
+}
