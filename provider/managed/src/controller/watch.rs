@@ -1,0 +1,173 @@
+//! The watch of one kind: what comes in goes to the cache, to the queue if it asks for a pass, and to
+//! those who refer to it.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use futures::StreamExt;
+use kube::{
+    Api, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use tracing::warn;
+
+use super::Controller;
+use crate::{
+    cache::{Name, name_of},
+    dependents::{ObjectId, Source},
+    directory::referent,
+    external::{Connector, ExternalClient},
+    kind::Kind,
+    lifecycle::foreign_finalizers,
+    queue::{Key, Priority},
+    resource::{CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource},
+};
+
+impl<K: Kind, C: Connector> Controller<K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    /// Watches the kind until the watch breaks for good. Calls `synced` when the first list is in.
+    pub(crate) async fn watch(self: Arc<Self>, synced: impl Fn()) {
+        let api: Api<DeserializeGuard<ManagedResource<K>>> = Api::all(self.runtime.client.clone());
+        let mut events = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .boxed();
+        let mut listed = HashSet::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => listed.clear(),
+                Ok(Event::InitApply(object)) => drop(
+                    self.applied(object, Priority::Background)
+                        .map(|name| listed.insert(name)),
+                ),
+                Ok(Event::InitDone) => {
+                    self.prune(&listed);
+                    synced();
+                }
+                Ok(Event::Apply(object)) => drop(self.applied(object, Priority::Fresh)),
+                Ok(Event::Delete(object)) => self.deleted(object),
+                Err(error) => warn!(%error, kind = K::KIND, "watch interrupted, trying again"),
+            }
+        }
+    }
+
+    fn applied(
+        &self,
+        object: DeserializeGuard<ManagedResource<K>>,
+        priority: Priority,
+    ) -> Option<Name> {
+        let object = match object.0 {
+            Ok(object) => stripped(object),
+            Err(error) => {
+                warn!(%error, kind = K::KIND, "an object cannot be read and is left alone; correct it");
+                return None;
+            }
+        };
+        let name = name_of(&object);
+        let wanted = Wanted::of(&object);
+        let (version, stamp) = (
+            object.resource_version().unwrap_or_default(),
+            referent(&object).stamp,
+        );
+        let is_new = object
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation)
+            .is_none();
+        let (before, fresher) = self.cache.insert(object);
+        if !fresher {
+            return Some(name);
+        }
+        self.tell_dependents(&name, &version, &stamp);
+        if before.is_none_or(|before| Wanted::of(before.as_ref()) != wanted) {
+            let priority = if is_new { Priority::Fresh } else { priority };
+            self.runtime.queue.add(key::<K>(&name), priority);
+        }
+        Some(name)
+    }
+
+    fn deleted(&self, object: DeserializeGuard<ManagedResource<K>>) {
+        let Ok(object) = object.0 else { return };
+        self.forget(&name_of(&object), &object.uid().unwrap_or_default());
+    }
+
+    fn prune(&self, listed: &HashSet<Name>) {
+        for object in self.cache.all() {
+            let name = name_of(object.as_ref());
+            if !listed.contains(&name) {
+                self.forget(&name, &object.uid().unwrap_or_default());
+            }
+        }
+    }
+
+    fn forget(&self, name: &Name, uid: &str) {
+        self.cache.remove(&name.0, &name.1);
+        self.memory.forget(uid);
+        self.tell_dependents(name, "", "");
+        self.runtime.queue.add(key::<K>(name), Priority::Normal);
+    }
+
+    pub(super) fn tell_dependents(&self, name: &Name, version: &str, stamp: &str) {
+        let id = ObjectId {
+            group: K::GROUP.into(),
+            kind: K::KIND.into(),
+            namespace: name.0.clone(),
+            name: name.1.clone(),
+        };
+        self.runtime.wake(&Source::Object(id.clone()), version);
+        self.runtime.wake(&Source::Reference(id), stamp);
+    }
+}
+
+/// The part of an object whose change asks for a pass. Our own marks and the status are not in it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wanted {
+    uid: Option<String>,
+    generation: Option<i64>,
+    deleting: bool,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    foreign_finalizers: Vec<String>,
+}
+
+impl Wanted {
+    pub(super) fn of<K: Kind>(object: &ManagedResource<K>) -> Self {
+        let own = [CREATE_PENDING, CREATE_SUCCEEDED, CREATE_FAILED, LEDGER];
+        let annotations = object
+            .annotations()
+            .iter()
+            .filter(|(key, _)| !own.contains(&key.as_str()));
+        Self {
+            uid: object.uid(),
+            generation: object.metadata.generation,
+            deleting: object.is_deleting(),
+            labels: object.labels().clone(),
+            annotations: annotations
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            foreign_finalizers: foreign_finalizers(object),
+        }
+    }
+}
+
+/// Without what takes most of the memory and is never read.
+pub(super) fn stripped<K: Kind>(mut object: ManagedResource<K>) -> ManagedResource<K> {
+    object.metadata.managed_fields = None;
+    object
+}
+
+fn key<K: Kind>(name: &Name) -> Key {
+    Key {
+        group: K::GROUP,
+        plural: K::PLURAL,
+        namespace: name.0.clone(),
+        name: name.1.clone(),
+    }
+}

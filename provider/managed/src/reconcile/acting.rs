@@ -1,0 +1,215 @@
+//! The second half of a pass: create, update, report, settle.
+//!
+//! What must survive a crash is written before the external call: the ledger and the create mark in
+//! one conditional patch, then the credentials. After a change the resource is observed again, so the
+//! status never speaks of what was merely asked for.
+
+use super::{
+    Pass, Stop,
+    verdict::{found, listed, observed},
+};
+use crate::{
+    condition::Claim,
+    drift::{Cause, Drift},
+    event::Occurrence,
+    external::{Connector, Desired, ExternalClient, ExternalError, Observation},
+    kind::Kind,
+    outcome::{DriftNews, Outcome, Stage, fields},
+    persist,
+    plan::Found,
+    queue::Wake,
+    resource::{CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED},
+};
+
+impl<K: Kind, C: Connector> Pass<'_, K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    pub(super) async fn create(
+        &mut self,
+        session: &C::Session,
+        mut desired: Desired<K>,
+        observation: &Observation<K>,
+    ) -> Result<Outcome<K>, Stop> {
+        let mut changes = self.changes(session, &desired);
+        changes
+            .annotations
+            .insert(CREATE_PENDING, persist::stamp(self.now));
+        self.write(&changes).await?;
+        self.store_credentials(session, &mut desired, observation)
+            .await?;
+        let created = {
+            let _timer = self
+                .controller
+                .runtime
+                .metrics
+                .external_call(K::KIND, "create");
+            session.create(&desired).await
+        };
+        match created {
+            Ok(details) => {
+                self.record(CREATE_SUCCEEDED).await?;
+                self.publish(&mut desired, &details).await?;
+            }
+            Err(error @ ExternalError::UnknownOutcome(_)) => {
+                return Err(Stop::Failed(Stage::Create, error));
+            }
+            Err(error) => {
+                self.record(CREATE_FAILED).await?;
+                return Err(Stop::Failed(Stage::Create, error));
+            }
+        }
+        let message = "Successfully requested creation of external resource";
+        self.occurrences
+            .push(Occurrence::normal("CreatedExternalResource", message));
+        match self.observe(session, &desired).await? {
+            Observation::Absent => Ok(Outcome::new(
+                Wake::Backoff,
+                vec![
+                    Claim::synced(),
+                    Claim::creating("waiting for the external resource to appear"),
+                ],
+            )),
+            observation => {
+                self.after_change(
+                    session,
+                    &desired,
+                    observation,
+                    DriftNews::Now(Cause::SpecChanged, vec![]),
+                )
+                .await
+            }
+        }
+    }
+
+    pub(super) async fn update(
+        &mut self,
+        session: &C::Session,
+        mut desired: Desired<K>,
+        observation: &Observation<K>,
+        cause: Cause,
+        drift: Vec<Drift>,
+    ) -> Result<Outcome<K>, Stop> {
+        if cause == Cause::External {
+            self.occurrences
+                .push(Occurrence::warning("DriftDetected", listed(&drift)));
+        }
+        self.write(&self.changes(session, &desired)).await?;
+        self.store_credentials(session, &mut desired, observation)
+            .await?;
+        let updated = {
+            let _timer = self
+                .controller
+                .runtime
+                .metrics
+                .external_call(K::KIND, "update");
+            session.update(&desired, &drift).await
+        };
+        let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;
+        self.publish(&mut desired, &details).await?;
+        let observation = self.observe(session, &desired).await?;
+        let news = match cause {
+            Cause::External => {
+                let message = format!("corrected {}", fields(&drift).join(", "));
+                self.occurrences
+                    .push(Occurrence::normal("DriftCorrected", message));
+                self.controller.runtime.metrics.drift_corrected(K::KIND);
+                DriftNews::Corrected(drift)
+            }
+            Cause::SpecChanged => {
+                let message = format!("updated {}", fields(&drift).join(", "));
+                self.occurrences
+                    .push(Occurrence::normal("UpdatedExternalResource", message));
+                DriftNews::Now(cause, vec![])
+            }
+        };
+        self.after_change(session, &desired, observation, news)
+            .await
+    }
+
+    /// After create or update, a second look tells whether it did what was asked.
+    pub(super) async fn after_change(
+        &mut self,
+        session: &C::Session,
+        desired: &Desired<K>,
+        observation: Observation<K>,
+        news: DriftNews,
+    ) -> Result<Outcome<K>, Stop> {
+        match found(&observation) {
+            Found::Present(rest) if rest.is_empty() => {
+                let mut outcome = self.settle(session, desired, observation).await?;
+                outcome.drift = news;
+                Ok(outcome)
+            }
+            Found::Present(rest) => {
+                let mut outcome = observed(observation, Wake::Backoff);
+                outcome
+                    .conditions
+                    .extend([Claim::synced(), Claim::update_requested(listed(&rest))]);
+                outcome.drift = DriftNews::Now(Cause::SpecChanged, rest);
+                Ok(outcome)
+            }
+            Found::Absent => Ok(Outcome::new(
+                Wake::Backoff,
+                vec![
+                    Claim::synced(),
+                    Claim::creating("the external resource vanished after a change"),
+                ],
+            )),
+        }
+    }
+
+    pub(super) async fn report(
+        &mut self,
+        desired: &Desired<K>,
+        observation: Observation<K>,
+        cause: Cause,
+        drift: Vec<Drift>,
+    ) -> Result<Outcome<K>, Stop> {
+        self.write(&self.adoption(desired)).await?;
+        let known = self
+            .object
+            .status
+            .iter()
+            .flat_map(|status| &status.drift)
+            .map(|known| &known.field);
+        if !known.eq(drift.iter().map(|drift| &drift.field)) {
+            self.occurrences
+                .push(Occurrence::warning("DriftDetected", listed(&drift)));
+        }
+        let mut outcome = observed(observation, Wake::After(self.poll()));
+        outcome
+            .conditions
+            .extend([Claim::synced(), Claim::update_restricted(listed(&drift))]);
+        // The spec counts as carried out, else a later hand edit would pass for a spec change.
+        outcome.handled = true;
+        outcome.drift = DriftNews::Now(cause, drift);
+        Ok(outcome)
+    }
+
+    pub(super) async fn settle(
+        &mut self,
+        session: &C::Session,
+        desired: &Desired<K>,
+        observation: Observation<K>,
+    ) -> Result<Outcome<K>, Stop> {
+        let mut desired = desired.clone();
+        let mut changes = self.adoption(&desired);
+        changes.remember(&self.object, &session.ledger(&desired));
+        self.write(&changes).await?;
+        if let Observation::Present {
+            connection_details, ..
+        } = &observation
+        {
+            self.publish(&mut desired, connection_details).await?;
+        }
+        self.controller.memory.remember(&self.object, &desired);
+        let mut outcome = observed(observation, Wake::After(self.poll()));
+        outcome
+            .conditions
+            .extend([Claim::synced(), Claim::matched()]);
+        outcome.handled = true;
+        outcome.drift = DriftNews::Now(Cause::SpecChanged, vec![]);
+        Ok(outcome)
+    }
+}

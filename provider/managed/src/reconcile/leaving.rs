@@ -1,0 +1,70 @@
+//! The end of a resource: delete it, see that it is gone, let the object go.
+//!
+//! The finalizer goes only after the external resource was observed absent, or when it is to stay.
+//! Then the Secret stays too, and neither config nor server is needed.
+
+use kube::ResourceExt;
+
+use super::{Pass, Stop};
+use crate::{
+    condition::Claim,
+    config::usage,
+    connection::store::ConnectionStore,
+    event::Occurrence,
+    external::{Connector, Desired, ExternalClient, Observation},
+    kind::Kind,
+    outcome::{Outcome, Stage},
+    persist,
+    queue::Wake,
+};
+
+impl<K: Kind, C: Connector> Pass<'_, K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    pub(super) async fn delete(
+        &mut self,
+        session: &C::Session,
+        desired: &Desired<K>,
+    ) -> Result<Outcome<K>, Stop> {
+        {
+            let _timer = self
+                .controller
+                .runtime
+                .metrics
+                .external_call(K::KIND, "delete");
+            session
+                .delete(desired)
+                .await
+                .map_err(Stop::at(Stage::Delete))?;
+        }
+        let message = "Successfully requested deletion of external resource";
+        self.occurrences
+            .push(Occurrence::normal("DeletedExternalResource", message));
+        match self.observe(session, desired).await? {
+            Observation::Absent => self.finalize(false).await,
+            Observation::Present { .. } => Ok(Outcome::new(
+                Wake::Backoff,
+                vec![Claim::synced(), Claim::deleting("")],
+            )),
+        }
+    }
+
+    /// Lets the object go. `keep` says that the external resource stays, so its credentials do too.
+    pub(super) async fn finalize(&mut self, keep: bool) -> Result<Outcome<K>, Stop> {
+        if let (true, Some(reference)) = (keep, &self.object.spec.write_connection_secret_to_ref) {
+            let released = self.controller.store.release(&self.object, reference).await;
+            released.map_err(Stop::at(Stage::Publish))?;
+        }
+        let api = self.api();
+        persist::release(&api, &self.object)
+            .await
+            .map_err(|error| self.not_written(&error))?;
+        if let (Some(namespace), Some(uid)) = (self.object.namespace(), self.object.uid()) {
+            let client = &self.controller.runtime.client;
+            // The reaper of usages does the same, should this fail.
+            let _ = usage::untrack::<C::Settings>(client, &namespace, &uid).await;
+        }
+        Ok(Outcome::new(Wake::Gone, Vec::new()))
+    }
+}

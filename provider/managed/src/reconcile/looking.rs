@@ -1,0 +1,142 @@
+//! The first half of a pass: resolve what the spec names, open the session, look.
+//!
+//! Nothing outside is changed here. On the way to deletion neither references nor inputs are read, so
+//! a Secret that vanished first blocks nothing.
+
+use kube::ResourceExt;
+
+use super::{Pass, Stop};
+use crate::{
+    config::{session::Configs, usage},
+    connection::{ConnectionDetails, store::ConnectionStore},
+    dependents::{ObjectId, Source},
+    drift::Cause,
+    external::{Connector, Desired, ExternalClient, Observation, Owner},
+    input::Resolved,
+    kind::Kind,
+    outcome::Stage,
+    persist, resolve,
+    resource::ManagedResource,
+};
+
+impl<K: Kind, C: Connector> Pass<'_, K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    pub(super) async fn desired(&mut self) -> Result<Desired<K>, Stop> {
+        let mut parameters = self.object.spec.for_provider.clone();
+        let mut inputs = Resolved::default();
+        if !self.object.is_deleting() {
+            let runtime = &self.controller.runtime;
+            let namespace = self.object.namespace().unwrap_or_default();
+            resolve::references(
+                &runtime.directory,
+                &self.object,
+                &mut parameters,
+                &mut self.seen,
+            )
+            .map_err(Stop::at(Stage::Resolve))?;
+            let wanted = K::inputs(&parameters).0;
+            runtime.watch_foreign(&wanted).await;
+            let read = runtime
+                .reader
+                .read(&namespace, &wanted, &mut self.seen)
+                .await;
+            inputs = read.map_err(Stop::at(Stage::Resolve))?;
+        }
+        let connection = self.load().await?;
+        Ok(Desired {
+            deleting: self.object.is_deleting(),
+            external_name: self.object.external_name().to_owned(),
+            parameters,
+            inputs,
+            connection,
+            ledger: persist::ledger(&self.object),
+            last: self
+                .object
+                .status
+                .as_ref()
+                .map(|status| status.at_provider.clone())
+                .unwrap_or_default(),
+            owner: owner(&self.object),
+        })
+    }
+
+    pub(super) async fn load(&mut self) -> Result<Option<ConnectionDetails>, Stop> {
+        let Some(reference) = &self.object.spec.write_connection_secret_to_ref else {
+            return Ok(None);
+        };
+        let namespace = self.object.namespace().unwrap_or_default();
+        let source = Source::Object(ObjectId::secret(&namespace, &reference.name));
+        self.seen.insert(source.clone(), String::new());
+        match self.controller.store.load(&self.object, reference).await {
+            Ok(stored) => {
+                self.seen.insert(source, stored.version);
+                Ok(Some(stored.details))
+            }
+            Err(_) if self.object.is_deleting() => Ok(None),
+            Err(error) => Err(Stop::Failed(Stage::Load, error)),
+        }
+    }
+
+    pub(super) async fn connect(&mut self) -> Result<C::Session, Stop> {
+        let controller = self.controller;
+        let namespace = self.object.namespace().unwrap_or_default();
+        let id = Configs::<C>::id(&namespace, &self.object.spec.provider_config_ref);
+        self.seen.insert(Source::Config(id.clone()), String::new());
+        let deleting = self.object.is_deleting();
+        if !deleting {
+            let client = &controller.runtime.client;
+            let tracked = usage::track(client, &controller.configs.usages, &self.object).await;
+            tracked.map_err(Stop::at(Stage::Connect))?;
+        }
+        let connected = controller.configs.session(&id, deleting).await;
+        connected
+            .map(|connected| connected.session)
+            .map_err(Stop::at(Stage::Connect))
+    }
+
+    pub(super) async fn observe(
+        &self,
+        session: &C::Session,
+        desired: &Desired<K>,
+    ) -> Result<Observation<K>, Stop> {
+        let _timer = self
+            .controller
+            .runtime
+            .metrics
+            .external_call(K::KIND, "observe");
+        session
+            .observe(desired)
+            .await
+            .map_err(Stop::at(Stage::Observe))
+    }
+
+    /// Why it differs, if it does: what is wanted has changed since it was last carried out, or else
+    /// somebody changed the external resource.
+    pub(super) fn cause(&self, desired: &Desired<K>) -> Cause {
+        let handled = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation);
+        let spec_changed = handled != self.object.metadata.generation;
+        let inputs_changed = self.controller.memory.differs(&self.object, desired);
+        if spec_changed || inputs_changed {
+            Cause::SpecChanged
+        } else {
+            Cause::External
+        }
+    }
+}
+
+fn owner<K: Kind>(object: &ManagedResource<K>) -> Owner {
+    let config = &object.spec.provider_config_ref;
+    Owner {
+        uid: object.uid().unwrap_or_default(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        kind: format!("{}.{}", K::KIND.to_lowercase(), K::GROUP),
+        config: format!("{} {}", config.kind.as_str(), config.name),
+    }
+}

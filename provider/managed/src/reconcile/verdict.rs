@@ -1,0 +1,103 @@
+//! Ways a pass ends, as values. Pure.
+
+use super::Pass;
+use crate::{
+    condition::Claim,
+    drift::Drift,
+    event::Occurrence,
+    external::{Connector, ExternalClient, Observation, Readiness},
+    kind::Kind,
+    outcome::{Outcome, Stage},
+    plan::Found,
+    queue::Wake,
+};
+
+impl<K: Kind, C: Connector> Pass<'_, K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    pub(super) fn paused(&self, message: String) -> Outcome<K> {
+        let mut outcome = Outcome::new(
+            Wake::OnChange,
+            vec![Claim::paused(&message), Claim::drift_unknown()],
+        );
+        let conditions = self
+            .object
+            .status
+            .iter()
+            .flat_map(|status| &status.conditions);
+        if !conditions
+            .into_iter()
+            .any(|condition| condition.reason == "ReconcilePaused")
+        {
+            outcome
+                .occurrences
+                .push(Occurrence::normal("ReconciliationPaused", message));
+        }
+        outcome
+    }
+
+    pub(super) fn missing(&self) -> Outcome<K> {
+        let message = "observe failed: external resource does not exist; create it, or add Create to managementPolicies";
+        let mut outcome = Outcome::new(
+            Wake::After(self.poll()),
+            vec![Claim::failed(message), Claim::unavailable(message)],
+        );
+        outcome
+            .occurrences
+            .push(Occurrence::warning(Stage::Observe.reason(), message));
+        outcome
+    }
+}
+
+pub(super) fn found<K: Kind>(observation: &Observation<K>) -> Found {
+    match observation {
+        Observation::Absent => Found::Absent,
+        Observation::Present { drift, .. } => Found::Present(drift.clone()),
+    }
+}
+
+pub(super) fn observed<K: Kind>(observation: Observation<K>, wake: Wake) -> Outcome<K> {
+    let Observation::Present {
+        at_provider, ready, ..
+    } = observation
+    else {
+        return Outcome::new(wake, Vec::new());
+    };
+    let claim = match ready {
+        Readiness::Ready => Claim::available(),
+        Readiness::NotReady(message) => Claim::unavailable(message),
+    };
+    let mut outcome = Outcome::new(wake, vec![claim]);
+    outcome.at_provider = Some(at_provider);
+    outcome
+}
+
+pub(super) fn waiting<K: Kind>(finalizers: &[String]) -> Outcome<K> {
+    let message = format!(
+        "deletion waits for the finalizers {}",
+        finalizers.join(", ")
+    );
+    Outcome::new(
+        Wake::OnChange,
+        vec![Claim::synced(), Claim::deleting(message)],
+    )
+}
+
+pub(super) fn unsupported<K: Kind>(message: String) -> Outcome<K> {
+    let mut outcome = Outcome::new(Wake::OnChange, vec![Claim::failed(&message)]);
+    outcome.occurrences.push(Occurrence::warning(
+        "CannotUseInvalidManagementPolicy",
+        message,
+    ));
+    outcome
+}
+
+/// The drift as a message.
+pub(super) fn listed(drift: &[Drift]) -> String {
+    drift
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

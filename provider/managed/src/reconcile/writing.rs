@@ -1,0 +1,120 @@
+//! What a pass writes to the API server: its marks on the object, and the connection Secret.
+//!
+//! A write that prepares an external call is conditional on the version that was read; a conflict
+//! ends the pass before the call. A write that records what has already happened is not.
+
+use std::collections::BTreeSet;
+
+use kube::{Api, ResourceExt};
+
+use super::{Pass, Stop};
+use crate::{
+    connection::{ConnectionDetails, store::ConnectionStore},
+    dependents::{ObjectId, Source},
+    external::{Connector, Desired, ExternalClient, ExternalError, Failure, Observation},
+    kind::Kind,
+    outcome::Stage,
+    persist::{self, Changes},
+    resource::ManagedResource,
+};
+
+impl<K: Kind, C: Connector> Pass<'_, K, C>
+where
+    C::Session: ExternalClient<K>,
+{
+    pub(super) fn adoption(&self, desired: &Desired<K>) -> Changes {
+        let mut changes = Changes::adoption(&self.object);
+        let json = |parameters| serde_json::to_value(parameters).expect("parameters are JSON");
+        changes.for_provider = persist::difference(
+            &json(&self.object.spec.for_provider),
+            &json(&desired.parameters),
+        );
+        changes
+    }
+
+    pub(super) fn changes(&self, session: &C::Session, desired: &Desired<K>) -> Changes {
+        let mut changes = self.adoption(desired);
+        let ledger: BTreeSet<_> = desired
+            .ledger
+            .union(&session.ledger(desired))
+            .cloned()
+            .collect();
+        changes.remember(&self.object, &ledger);
+        changes
+    }
+
+    pub(super) async fn write(&mut self, changes: &Changes) -> Result<(), Stop> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let written = persist::change(&self.api(), &self.object, changes).await;
+        self.object = self
+            .controller
+            .adopt_own(written.map_err(|error| self.not_written(&error))?);
+        Ok(())
+    }
+
+    pub(super) async fn record(&mut self, annotation: &str) -> Result<(), Stop> {
+        let value = persist::stamp(self.now);
+        let written =
+            persist::record(&self.api(), &self.object.name_any(), annotation, &value).await;
+        self.object = self
+            .controller
+            .adopt(self.key, written.map_err(|error| self.not_written(&error))?);
+        Ok(())
+    }
+
+    pub(super) async fn store_credentials(
+        &mut self,
+        session: &C::Session,
+        desired: &mut Desired<K>,
+        observation: &Observation<K>,
+    ) -> Result<(), Stop> {
+        let credentials = session.credentials(desired, observation);
+        self.publish(desired, &credentials).await
+    }
+
+    pub(super) async fn publish(
+        &mut self,
+        desired: &mut Desired<K>,
+        details: &ConnectionDetails,
+    ) -> Result<(), Stop> {
+        let (Some(reference), Some(stored)) = (
+            &self.object.spec.write_connection_secret_to_ref,
+            &desired.connection,
+        ) else {
+            return Ok(());
+        };
+        if details.is_empty() || stored.contains(details) {
+            return Ok(());
+        }
+        let written = self
+            .controller
+            .store
+            .store(&self.object, reference, details)
+            .await;
+        let written = written.map_err(Stop::at(Stage::Publish))?;
+        let namespace = self.object.namespace().unwrap_or_default();
+        self.seen.insert(
+            Source::Object(ObjectId::secret(&namespace, &reference.name)),
+            written.version,
+        );
+        desired.connection = Some(written.details);
+        Ok(())
+    }
+
+    pub(super) fn api(&self) -> Api<ManagedResource<K>> {
+        self.controller.api(&self.key.namespace)
+    }
+
+    pub(super) fn not_written(&self, error: &kube::Error) -> Stop {
+        if persist::is_status(error, 409) || persist::is_status(error, 404) {
+            return Stop::Conflict;
+        }
+        let cause = format!("cannot write {} {}: {error}", K::KIND, self.key.name);
+        Stop::Failed(
+            Stage::Persist,
+            ExternalError::Other(Failure::new(cause, "nothing to do, it is retried")),
+        )
+    }
+}
