@@ -34,14 +34,17 @@ pub fn write(root: &Path) -> anyhow::Result<()> {
     let files = crds::generated()?;
     for old in generated_on_disk(root)? {
         if !files.contains_key(&old) {
-            std::fs::remove_file(root.join(&old)).with_context(|| format!("cannot remove {}", old.display()))?;
+            std::fs::remove_file(root.join(&old))
+                .with_context(|| format!("cannot remove {}", old.display()))?;
         }
     }
     for (path, content) in files {
         let path = root.join(path);
         let folder = path.parent().context("a generated file lies in a folder")?;
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::write(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
@@ -53,20 +56,38 @@ fn stale(root: &Path) -> anyhow::Result<Vec<String>> {
         (!fresh).then(|| format!("{} is stale: run cargo xtask crds", path.display()))
     };
     let mut findings: Vec<_> = files.iter().filter_map(differs).collect();
-    let left_over = generated_on_disk(root)?.into_iter().filter(|path| !files.contains_key(path));
-    findings.extend(left_over.map(|path| format!("{} is not generated any more: run cargo xtask crds", path.display())));
+    let left_over = generated_on_disk(root)?
+        .into_iter()
+        .filter(|path| !files.contains_key(path));
+    findings.extend(left_over.map(|path| {
+        format!(
+            "{} is not generated any more: run cargo xtask crds",
+            path.display()
+        )
+    }));
     Ok(findings)
 }
 
 fn generated_on_disk(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in ["package/provider/crds", "package/configuration", "package/configuration-claims"] {
+    for folder in [
+        "package/provider/crds",
+        "package/configuration",
+        "package/configuration-claims",
+    ] {
         if !root.join(folder).is_dir() {
             continue;
         }
         for path in crate::xpkg::yaml_files(&root.join(folder))? {
-            if path.file_name().is_some_and(|name| name != "crossplane.yaml") {
-                found.push(path.strip_prefix(root).context("a file of the repository")?.to_owned());
+            if path
+                .file_name()
+                .is_some_and(|name| name != "crossplane.yaml")
+            {
+                found.push(
+                    path.strip_prefix(root)
+                        .context("a file of the repository")?
+                        .to_owned(),
+                );
             }
         }
     }
@@ -76,14 +97,20 @@ fn generated_on_disk(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn without_example(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut examples = String::new();
     for file in files(&root.join("examples"), "yaml")? {
-        examples.push_str(&std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?);
+        examples.push_str(
+            &std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?,
+        );
     }
     let mut findings = Vec::new();
     for crd in provider_tenancy::kinds::crds() {
         let (kind, group) = (&crd.spec.names.kind, &crd.spec.group);
-        let declared = examples.contains(&format!("kind: {kind}\n")) && examples.contains(&format!("{group}/"));
+        let declared = examples.contains(&format!("kind: {kind}\n"))
+            && examples.contains(&format!("{group}/"));
         if !declared && kind != "ProviderConfigUsage" {
-            findings.push(format!("{kind} of {group} has no example: add one below examples/"));
+            findings.push(format!(
+                "{kind} of {group} has no example: add one below examples/"
+            ));
         }
     }
     Ok(findings)
@@ -103,7 +130,9 @@ fn too_long(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
         let lines = std::fs::read_to_string(path)?.lines().count();
         if lines > LONGEST_FILE {
             let path = path.strip_prefix(root)?.display();
-            findings.push(format!("{path} has {lines} lines: name a concept in it and give it a file"));
+            findings.push(format!(
+                "{path} has {lines} lines: name a concept in it and give it a file"
+            ));
         }
     }
     Ok(findings)
@@ -113,11 +142,22 @@ fn too_long(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
 fn orphans(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
     for path in sources {
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
         let is_root = ["main", "lib"].contains(&stem)
-            || path.parent().is_some_and(|parent| parent.ends_with("bin") || parent.ends_with("tests") || parent.ends_with("examples") || parent.ends_with("benches"));
+            || path.parent().is_some_and(|parent| {
+                parent.ends_with("bin")
+                    || parent.ends_with("tests")
+                    || parent.ends_with("examples")
+                    || parent.ends_with("benches")
+            });
         if !is_root && !is_declared(path, stem)? {
-            findings.push(format!("{} is not compiled: declare it with mod {stem}", path.strip_prefix(root)?.display()));
+            findings.push(format!(
+                "{} is not compiled: declare it with mod {stem}",
+                path.strip_prefix(root)?.display()
+            ));
         }
     }
     Ok(findings)
@@ -126,12 +166,20 @@ fn orphans(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
 fn is_declared(path: &Path, module: &str) -> anyhow::Result<bool> {
     let folder = path.parent().context("a file lies in a folder")?;
     let own = folder.with_extension("rs");
-    for parent in [own, folder.join("lib.rs"), folder.join("main.rs"), folder.join("mod.rs")] {
+    for parent in [
+        own,
+        folder.join("lib.rs"),
+        folder.join("main.rs"),
+        folder.join("mod.rs"),
+    ] {
         if !parent.is_file() {
             continue;
         }
         let text = std::fs::read_to_string(&parent)?;
-        if text.lines().any(|line| line.trim_start().ends_with(&format!("mod {module};"))) {
+        if text
+            .lines()
+            .any(|line| line.trim_start().ends_with(&format!("mod {module};")))
+        {
             return Ok(true);
         }
     }
@@ -144,7 +192,9 @@ fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(found);
     }
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
+    {
         let path = entry?.path();
         if path.is_dir() && !path.ends_with("target") {
             found.extend(files(&path, extension)?);

@@ -42,7 +42,9 @@ enum Xpkg {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("package/ lies in the repository")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("package/ lies in the repository")?;
     match Command::parse() {
         Command::Crds => check::write(root),
         Command::Check => check::check(root),
@@ -57,7 +59,8 @@ fn build(root: &Path, out: &Path) -> anyhow::Result<()> {
     for package in PACKAGES {
         for image in package.images(root)? {
             let path = out.join(format!("{}.xpkg", package.name));
-            let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            let file = std::fs::File::create(&path)
+                .with_context(|| format!("cannot write {}", path.display()))?;
             oci::archive(package.name, &image, file)?;
             eprintln!("{}  {}", image.digest(), path.display());
         }

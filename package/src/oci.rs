@@ -3,7 +3,7 @@
 //! An [`Image`] is for one platform. Several images make an index; a single image may go without one.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::Write;
 
 use anyhow::Context;
@@ -21,8 +21,11 @@ impl Digest {
     /// The digest of `content`.
     pub fn of(content: &[u8]) -> Self {
         let hash = Sha256::digest(content);
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("sha256:{hex}"))
+        let mut text = "sha256:".to_owned();
+        for byte in hash {
+            let _always_fits = write!(text, "{byte:02x}");
+        }
+        Self(text)
     }
 
     /// The hexadecimal part.

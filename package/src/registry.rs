@@ -113,7 +113,7 @@ impl Repository {
             .post(format!("{}/blobs/uploads/", self.base))
             .send()
             .await?;
-        let upload = self.upload(expect(started, StatusCode::ACCEPTED).await?, digest)?;
+        let upload = self.upload(&expect(started, StatusCode::ACCEPTED).await?, digest)?;
         let put = self
             .client
             .put(upload)
@@ -123,7 +123,7 @@ impl Repository {
         Ok(())
     }
 
-    fn upload(&self, started: Response, digest: &Digest) -> anyhow::Result<String> {
+    fn upload(&self, started: &Response, digest: &Digest) -> anyhow::Result<String> {
         let location = started
             .headers()
             .get(LOCATION)

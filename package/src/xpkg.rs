@@ -40,8 +40,18 @@ pub const PACKAGES: [Package; 4] = [
         manifests: "crds",
         program: Some("provider-tenancy"),
     },
-    Package { name: "function-tenancy", folder: "function", manifests: ".", program: Some("function-tenancy") },
-    Package { name: "configuration-tenancy", folder: "configuration", manifests: ".", program: None },
+    Package {
+        name: "function-tenancy",
+        folder: "function",
+        manifests: ".",
+        program: Some("function-tenancy"),
+    },
+    Package {
+        name: "configuration-tenancy",
+        folder: "configuration",
+        manifests: ".",
+        program: None,
+    },
     Package {
         name: "configuration-tenancy-claims",
         folder: "configuration-claims",
@@ -69,7 +79,10 @@ impl Package {
 
     /// One image per platform. Programs must have been built with [`build_programs`].
     pub fn images(&self, root: &Path) -> anyhow::Result<Vec<Image>> {
-        PLATFORMS.iter().map(|platform| self.image(root, *platform)).collect()
+        PLATFORMS
+            .iter()
+            .map(|platform| self.image(root, *platform))
+            .collect()
     }
 
     fn image(&self, root: &Path, (architecture, target): (&str, &str)) -> anyhow::Result<Image> {
@@ -77,10 +90,16 @@ impl Package {
         let package = package.annotated(ANNOTATION, BASE);
         // Image archives cannot carry annotations, so `crossplane xpkg push` looks for a label too.
         let label = (format!("{ANNOTATION}:{}", package.digest), BASE.to_owned());
-        let mut execution = Execution { labels: [label].into(), ..Execution::default() };
+        let mut execution = Execution {
+            labels: [label].into(),
+            ..Execution::default()
+        };
         let mut layers = Vec::new();
         if let Some(program) = self.program {
-            layers.push(Layer::gzip(runtime(program, &program_path(root, target, program))?)?);
+            layers.push(Layer::gzip(runtime(
+                program,
+                &program_path(root, target, program),
+            )?)?);
             execution.entrypoint = vec![format!("/usr/local/bin/{program}")];
             execution.user = USER.into();
         }
@@ -93,7 +112,10 @@ impl Package {
 /// ever written to it.
 fn runtime(program: &str, path: &Path) -> anyhow::Result<Tree> {
     let binary = std::fs::read(path).with_context(|| {
-        format!("cannot read {}; build it with cargo xtask xpkg build", path.display())
+        format!(
+            "cannot read {}; build it with cargo xtask xpkg build",
+            path.display()
+        )
     })?;
     Ok(Tree::new()
         .file(&format!("usr/local/bin/{program}"), binary, 0o755)
@@ -109,19 +131,33 @@ fn runtime(program: &str, path: &Path) -> anyhow::Result<Tree> {
 pub fn build_programs(root: &Path) -> anyhow::Result<()> {
     for (_, target) in PLATFORMS {
         let mut cargo = Command::new(std::env!("CARGO"));
-        cargo.current_dir(root).args(["build", "--release", "--locked", "--target", target]);
+        cargo
+            .current_dir(root)
+            .args(["build", "--release", "--locked", "--target", target]);
         for program in PACKAGES.iter().filter_map(|package| package.program) {
             cargo.args(["--package", program]);
         }
-        let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace('-', "_"));
-        let status = cargo.env(flags, "-C target-feature=+crt-static").status().context("cannot run cargo")?;
-        ensure!(status.success(), "the programs do not build for {target}; see the errors above");
+        let flags = format!(
+            "CARGO_TARGET_{}_RUSTFLAGS",
+            target.to_uppercase().replace('-', "_")
+        );
+        let status = cargo
+            .env(flags, "-C target-feature=+crt-static")
+            .status()
+            .context("cannot run cargo")?;
+        ensure!(
+            status.success(),
+            "the programs do not build for {target}; see the errors above"
+        );
     }
     Ok(())
 }
 
 fn program_path(root: &Path, target: &str, program: &str) -> PathBuf {
-    root.join("target").join(target).join("release").join(program)
+    root.join("target")
+        .join(target)
+        .join("release")
+        .join(program)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -130,11 +166,15 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 /// The YAML files of a folder by name.
 pub fn yaml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             files.push(path);
         }
     }
