@@ -25,8 +25,10 @@ use self::connection::Connection;
 pub use self::{identity::Identity, lease::Lease};
 use super::{proof::Proofs, settings::SslMode, sqlstate::Result, tls::Tls};
 
-/// Connections to one server at any time, idle ones included.
-const MOST_CONNECTIONS: usize = 8;
+/// Connections to one server that are in use at any time.
+const MOST_IN_USE: usize = 5;
+/// Connections to one server that wait for their next use.
+const MOST_IDLE: usize = 3;
 /// How long a connection to the default database waits for its next use.
 const IDLE: Duration = Duration::from_mins(1);
 /// How long a connection to any other database waits for its next use.
@@ -97,16 +99,12 @@ impl Session {
         let session = Self(Arc::new(Server {
             address,
             identity: Mutex::new(Arc::new(identity)),
-            places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            places: Arc::new(Semaphore::new(MOST_IN_USE)),
             idle: Mutex::default(),
             gates: Mutex::default(),
             proofs: Proofs::default(),
         }));
-        let place = session.0.place().await;
-        session.put_back(
-            session.address().default_database.clone(),
-            connection.in_place(place),
-        );
+        session.put_back(session.address().default_database.clone(), connection);
         Ok(session)
     }
 
@@ -130,8 +128,10 @@ impl Session {
         self.lease_in(&self.address().default_database).await
     }
 
-    /// A connection to a database. Waits while all connections are in use.
+    /// A connection to a database. Waits while as many as allowed are in use.
     pub async fn lease_in(&self, database: &str) -> Result<Lease> {
+        // In this order: whoever waits for a database to be dropped must not keep its dropper waiting.
+        let place = self.0.place().await;
         let presence = self.0.gate(database).presence.clone().read_owned().await;
         let connection = match self.0.take_idle(database) {
             Some(connection) => connection,
@@ -141,19 +141,28 @@ impl Session {
             self.clone(),
             database.to_owned(),
             connection,
-            presence,
+            (place, presence),
         ))
     }
 
     async fn connect(&self, database: &str) -> Result<Connection> {
-        let place = self.0.place().await;
         let mut connection = Connection::open(self.address(), database).await?;
         if database == self.address().default_database {
             // A server that was restarted may be a newer one, with other rights for us.
             let identity = Identity::of(&mut connection).await?;
             *locked(&self.0.identity) = Arc::new(identity);
         }
-        Ok(connection.in_place(place))
+        Ok(connection)
+    }
+
+    /// Logs in as any role and leaves again. Proves the password.
+    pub async fn log_in(&self, role: &str, password: &Value) -> Result<()> {
+        let _place = self.0.place().await;
+        let address = self.address();
+        let config =
+            connection::config(address, &address.default_database, role, password.expose());
+        Connection::login(address, &config).await?.close().await;
+        Ok(())
     }
 
     /// Makes sure that none of our sessions is in a database, for as long as the guard lives.
@@ -174,11 +183,16 @@ impl Session {
         } else {
             IDLE_ELSEWHERE
         };
-        locked(&self.0.idle).push(Idle {
+        let mut idle = locked(&self.0.idle);
+        idle.push(Idle {
             database,
             since: Instant::now(),
             connection,
         });
+        if idle.len() > MOST_IDLE {
+            idle.remove(0);
+        }
+        drop(idle);
         let server = Arc::downgrade(&self.0);
         // Lives no longer than the wait, and does nothing once the server is gone.
         tokio::spawn(async move {
@@ -199,18 +213,8 @@ impl Server {
     }
 
     async fn place(&self) -> OwnedSemaphorePermit {
-        if self.places.available_permits() == 0 {
-            // An idle connection elsewhere makes room.
-            let mut idle = locked(&self.idle);
-            if !idle.is_empty() {
-                idle.remove(0);
-            }
-        }
-        self.places
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed")
+        let place = self.places.clone().acquire_owned().await;
+        place.expect("the semaphore is never closed")
     }
 
     fn take_idle(&self, database: &str) -> Option<Connection> {
@@ -231,13 +235,6 @@ impl Server {
                 }
         });
     }
-}
-
-/// Logs in as any role and leaves again. Proves the password.
-pub async fn log_in(address: &Address, role: &str, password: &Value) -> Result<()> {
-    let config = connection::config(address, &address.default_database, role, password.expose());
-    Connection::login(address, &config).await?.close().await;
-    Ok(())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

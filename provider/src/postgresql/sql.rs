@@ -36,11 +36,6 @@ impl Ident {
         }
         Self::new(name)
     }
-
-    /// Quotes a name within a schema.
-    pub fn qualified(schema: &str, name: &str) -> Result<Self, ExternalError> {
-        Ok(Self(format!("{}.{}", Self::new(schema)?, Self::new(name)?)))
-    }
 }
 
 fn unusable(name: &str) -> Option<&'static str> {

@@ -1,6 +1,8 @@
 //! Dropping a database: never one that belongs to the server, never under somebody's feet unless asked.
 
-use managed::external::{Desired, ExternalError};
+use std::time::Duration;
+
+use managed::external::{Desired, ExternalError, Failure};
 use serde::Deserialize;
 use tokio_postgres::error::SqlState;
 
@@ -21,6 +23,10 @@ const PROTECTED: [&str; 7] = [
     "azure_maintenance",
     "azure_sys",
 ];
+
+/// How often we look for sessions before we give up, and how long we wait in between.
+const LOOKS: u32 = 8;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Drops the database, if it exists.
 pub(super) async fn remove(
@@ -65,8 +71,7 @@ async fn drop_when_unused(
     found: &Catalog,
     name: &str,
 ) -> Result<(), ExternalError> {
-    // DROP DATABASE itself would wait for five seconds before it says so.
-    if let Some(users) = users(lease, name).await? {
+    if let Some(users) = remaining_users(lease, name).await? {
         let cause = format!("database {name:?} is in use by {users}");
         return Err(ExternalError::blocked(
             users,
@@ -97,7 +102,7 @@ async fn drop_by_force(
     match dropped {
         Err(error) if error.is(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             let admin = Ident::new(&session.identity().admin)?;
-            let failure = managed::external::Failure::new(
+            let failure = Failure::new(
                 error.to_string(),
                 format!("run GRANT pg_signal_backend TO {admin}"),
             );
@@ -114,17 +119,31 @@ fn gone(outcome: Result<()>) -> Result<(), ExternalError> {
     }
 }
 
+/// Who stays connected. Sessions that are about to end get a moment; DROP DATABASE itself would wait for
+/// five seconds.
+async fn remaining_users(lease: &mut Lease, database: &str) -> Result<Option<String>> {
+    for _ in 0..LOOKS {
+        if users(lease, database).await?.is_none() {
+            return Ok(None);
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    users(lease, database).await
+}
+
 #[derive(Deserialize)]
 struct Users {
     sessions: i64,
     roles: Option<String>,
 }
 
-/// Who is connected, in words; `None` when nobody is.
+/// Who is connected, in words; `None` when nobody is. The type of other roles' sessions is hidden from
+/// all but superusers and monitors.
 async fn users(lease: &mut Lease, database: &str) -> Result<Option<String>> {
     const QUERY: &str = "SELECT json_build_object('sessions', count(*),
         'roles', string_agg(DISTINCT quote_ident(usename), ', '))::text
-        FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'";
+        FROM pg_stat_activity WHERE datname = $1 AND usename IS NOT NULL
+            AND coalesce(backend_type, 'client backend') IN ('client backend', 'walsender')";
     let users: Option<Users> = lease.json(QUERY, &[database]).await?;
     let users = users.filter(|users| users.sessions > 0);
     Ok(users.map(|users| {

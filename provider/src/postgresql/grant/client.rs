@@ -1,6 +1,6 @@
 //! Observe, create, update and delete a grant.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter};
 
 use managed::{
     connection::ConnectionDetails,
@@ -12,7 +12,6 @@ use super::{Grant, GrantObservation, GrantParameters, Routine, SchemaObjects};
 use crate::postgresql::{
     privilege::{Class, Entry, Place, Survey, Wanted, carry_out, holdings},
     session::{Identity, Session},
-    sql::Ident,
 };
 
 impl ExternalClient<Grant> for Session {
@@ -32,7 +31,11 @@ impl ExternalClient<Grant> for Session {
         if survey.is_absent(&wanted) {
             return Ok(Observation::Absent);
         }
-        let missing = survey.missing_objects(&wanted);
+        let missing: Vec<_> = survey
+            .missing_objects(&wanted)
+            .iter()
+            .map(|key| spelled(key))
+            .collect();
         Ok(Observation::Present {
             at_provider: observation(&survey, &wanted, &missing),
             drift: survey.drift(&wanted),
@@ -114,25 +117,32 @@ fn objects(
         Some(SchemaObjects::Routines) => (Class::Routine, None),
         None if !parameters.tables.is_empty() => (Class::Table, named(&parameters.tables)),
         None if !parameters.sequences.is_empty() => (Class::Sequence, named(&parameters.sequences)),
-        None if !parameters.routines.is_empty() => {
-            let schema = parameters.schema.as_deref().unwrap_or_default();
-            let signatures = parameters
-                .routines
-                .iter()
-                .map(|routine| signature(schema, routine));
-            (Class::Routine, Some(signatures.collect::<Result<_, _>>()?))
-        }
+        None if !parameters.routines.is_empty() => (
+            Class::Routine,
+            Some(parameters.routines.iter().map(signature).collect()),
+        ),
         None if parameters.schema.is_some() => (Class::Schema, None),
         None => (Class::Database, None),
     })
 }
 
-fn signature(schema: &str, routine: &Routine) -> Result<String, ExternalError> {
-    Ok(format!(
-        "{}({})",
-        Ident::qualified(schema, &routine.name)?,
-        routine.args.join(", ")
-    ))
+/// A routine's name and argument types as one key.
+fn signature(routine: &Routine) -> String {
+    let parts = iter::once(&routine.name)
+        .chain(&routine.args)
+        .collect::<Vec<_>>();
+    serde_json::json!(parts).to_string()
+}
+
+/// A key as people write it.
+fn spelled(key: &str) -> String {
+    match serde_json::from_str::<Vec<String>>(key)
+        .unwrap_or_default()
+        .split_first()
+    {
+        Some((name, arguments)) => format!("{name}({})", arguments.join(", ")),
+        None => key.to_owned(),
+    }
 }
 
 fn observation(survey: &Survey, wanted: &Wanted, missing: &[String]) -> GrantObservation {

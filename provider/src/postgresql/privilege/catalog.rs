@@ -126,14 +126,18 @@ fn relations(kinds: &str, acl: char) -> String {
     )
 }
 
-/// Routines are asked for by signature, which the server resolves: `int4` and `integer` are the same.
+/// Routines are asked for by a list of name and argument types. Types are looked up by the server, so
+/// that `int4` and `integer` are the same; the routine itself is not, because that would take a right
+/// to use its schema.
 fn routines() -> String {
     "SELECT coalesce(s.signature, p.oid::regprocedure::text) AS key, p.oid::regprocedure::text AS target,
         p.proowner AS owner, pg_get_userbyid(p.proowner) AS actor,
         coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
     FROM asked JOIN pg_namespace n ON n.nspname = asked.schema JOIN pg_proc p ON p.pronamespace = n.oid
         LEFT JOIN LATERAL jsonb_array_elements_text(asked.names) AS s(signature)
-            ON to_regprocedure(s.signature) = p.oid
+            ON s.signature::jsonb ->> 0 = p.proname AND string_to_array(p.proargtypes::text, ' ')::oid[] = (
+                SELECT coalesce(array_agg(to_regtype(argument)::oid ORDER BY position), '{}')
+                FROM jsonb_array_elements_text(s.signature::jsonb - 0) WITH ORDINALITY AS a(argument, position))
     WHERE asked.names IS NULL OR s.signature IS NOT NULL"
         .into()
 }

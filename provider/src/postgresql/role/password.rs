@@ -16,7 +16,7 @@ use super::{PasswordState, Role, catalog::Catalog};
 use crate::postgresql::{
     proof::LOGIN_HOLDS,
     scram::{self, Verifier},
-    session::{self, Session},
+    session::Session,
     sql::Literal,
     sqlstate::Error,
 };
@@ -167,7 +167,7 @@ async fn log_in(session: &Session, role: &str, password: &Value) -> PasswordStat
     if let Some(state) = session.proofs().recall(role, &evidence, LOGIN_HOLDS) {
         return state;
     }
-    let state = match session::log_in(session.address(), role, password).await {
+    let state = match session.log_in(role, password).await {
         Ok(()) => PasswordState::LoggedIn,
         Err(error) => refusal(&error),
     };

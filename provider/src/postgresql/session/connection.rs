@@ -9,7 +9,6 @@ use std::{
 use serde::de::DeserializeOwned;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::OwnedSemaphorePermit,
     task::JoinHandle,
 };
 use tokio_postgres::{
@@ -45,7 +44,6 @@ pub(crate) struct Connection {
     driver: JoinHandle<()>,
     tls: Tls,
     is_busy: bool,
-    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
@@ -93,14 +91,7 @@ impl Connection {
             driver,
             tls,
             is_busy: false,
-            place: None,
         })
-    }
-
-    /// The same connection, holding one of the bounded places for as long as it lives.
-    pub(crate) fn in_place(mut self, place: OwnedSemaphorePermit) -> Self {
-        self.place = Some(place);
-        self
     }
 
     /// False when it is closed, or was left in the middle of a statement.

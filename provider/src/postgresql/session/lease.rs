@@ -3,7 +3,7 @@
 use std::{fmt::Write, mem, time::Duration};
 
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedRwLockReadGuard;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 
 use super::{Session, connection::Connection};
 use crate::postgresql::{sql::Ident, sqlstate::Result};
@@ -15,13 +15,16 @@ const ATTEMPTS: u32 = 4;
 /// Pause before the second attempt; each further one waits longer.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A place among the connections in use, and presence in the database.
+type Guards = (OwnedSemaphorePermit, OwnedRwLockReadGuard<()>);
+
 /// Exclusive use of one connection. It goes back when the lease is dropped; one that was left in the
 /// middle of a statement is cancelled and closed.
 pub struct Lease {
     session: Session,
     database: String,
     connection: Option<Connection>,
-    _presence: OwnedRwLockReadGuard<()>,
+    _guards: Guards,
 }
 
 impl Lease {
@@ -29,13 +32,13 @@ impl Lease {
         session: Session,
         database: String,
         connection: Connection,
-        presence: OwnedRwLockReadGuard<()>,
+        guards: Guards,
     ) -> Self {
         Self {
             session,
             database,
             connection: Some(connection),
-            _presence: presence,
+            _guards: guards,
         }
     }
 

@@ -1,0 +1,17 @@
+//! The PostgreSQL kinds against real servers: every supported major version, as superuser and as an administrator that has only CREATEROLE and CREATEDB.
+//!
+//! The kinds are called as the runtime calls them, without Kubernetes. Each test runs its scenario on every server in turn,
+//! with names of its own, and says which server it failed on.
+
+#[path = "postgresql_kinds/database.rs"]
+mod database;
+#[path = "postgresql_kinds/grant.rs"]
+mod grant;
+#[path = "postgresql_kinds/pass.rs"]
+mod pass;
+#[path = "postgresql_kinds/role.rs"]
+mod role;
+#[path = "postgresql_kinds/server.rs"]
+mod server;
+#[path = "postgresql_kinds/session.rs"]
+mod session;
