@@ -1,7 +1,8 @@
 //! The requests of a KV v2 secrets engine.
 //!
 //! Every write carries check-and-set with the version it was decided on; zero means that there was
-//! never one. One read tells the content, the version and the custom metadata. What is stored is
+//! never one. A part is changed by writing the whole: Vault's own merge patch would round large numbers
+//! of other keys. One read tells the content, the version and the custom metadata. What is stored is
 //! never shown.
 
 use std::{collections::BTreeMap, fmt};
@@ -91,20 +92,6 @@ impl Location {
         let body = json!({ "options": { "cas": version }, "data": content.0 });
         session
             .send(&Call::post(self.api("data"), &body))
-            .await
-            .map(drop)
-    }
-
-    /// Changes some keys at once, if the current version is still `version`; null removes a key.
-    pub(super) async fn patch(
-        &self,
-        session: &Session,
-        version: i64,
-        change: &Content,
-    ) -> Result<(), Error> {
-        let body = json!({ "options": { "cas": version }, "data": change.0 });
-        session
-            .send(&Call::patch(self.api("data"), &body))
             .await
             .map(drop)
     }

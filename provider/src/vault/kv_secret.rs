@@ -25,6 +25,8 @@ mod content;
 #[cfg(feature = "backends")]
 mod decision;
 #[cfg(feature = "backends")]
+mod deletion;
+#[cfg(feature = "backends")]
 mod external;
 #[cfg(feature = "backends")]
 mod owner;

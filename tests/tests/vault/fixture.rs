@@ -186,7 +186,10 @@ impl Resource {
     }
 
     /// Observes; shows no secret doing so.
-    pub(crate) async fn observe(&self, session: &Session) -> Result<Observation<KvSecret>, ExternalError> {
+    pub(crate) async fn observe(
+        &self,
+        session: &Session,
+    ) -> Result<Observation<KvSecret>, ExternalError> {
         let observed = ExternalClient::<KvSecret>::observe(session, &self.0).await;
         let shown = format!("{observed:?} {session:?} {:?}", self.0);
         assert!(!shown.contains(CANARY), "{shown}");
@@ -252,7 +255,11 @@ pub(crate) fn shown(observation: &Observation<KvSecret>) -> (bool, Vec<&str>) {
 }
 
 /// A config as the runtime resolves it.
-pub(crate) fn resolved(testbed: &Testbed, settings: &Settings, token: &str) -> ResolvedConfig<Settings> {
+pub(crate) fn resolved(
+    testbed: &Testbed,
+    settings: &Settings,
+    token: &str,
+) -> ResolvedConfig<Settings> {
     let ca = testbed.openbao().ca_pem().unwrap();
     let inputs = settings.inputs().into_iter().map(|input| {
         let value = match &input {

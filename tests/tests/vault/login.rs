@@ -237,8 +237,6 @@ async fn a_token_that_was_revoked_is_replaced_once_and_nobody_notices() {
     let mut resource = tenant.fixture.resource("a", &[]);
     resource.settle(&session).await;
     tokio::time::sleep(Duration::from_millis(2_100)).await;
-    let everybody = json!({"prefix": "auth/kubernetes/login"});
-    drop(everybody);
     let accessors = tenant
         .fixture
         .root

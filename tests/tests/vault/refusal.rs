@@ -2,6 +2,9 @@
 
 use managed::external::ExternalClient;
 use provider_tenancy::vault::KvSecret;
+use provider_tenancy::vault::kv_secret::DeletionPolicy::{
+    DeleteAllVersions, Destroy, Orphan, Purge, SoftDelete,
+};
 use provider_tenancy::vault::kv_secret::Strategy;
 use serde_json::{Value, json};
 use testbed::openbao::client::Method;
@@ -105,22 +108,14 @@ async fn a_policy_that_is_too_narrow_is_answered_with_the_line_it_lacks() {
     let refused = resource.pass(&session).await.unwrap_err();
     assert!(refused.to_string().contains("\"update\""), "{refused}");
 
-    let session = fixture
-        .session_with(&(data(r#""create", "read", "update""#) + &metadata))
-        .await;
     fixture.put("c", &json!({"theirs": "x"})).await;
     let mut resource = fixture.resource("c", &[]);
     resource.0.parameters.strategy = Strategy::Merge;
     let refused = resource.pass(&session).await.unwrap_err();
-    assert!(
-        refused.to_string().ends_with(&format!(
-            r#"path "{mount}/data/c" {{ capabilities = ["patch"] }}"#
-        )),
-        "{refused}"
-    );
-    let refused = resource.deleting().pass(&session).await;
+    assert!(refused.to_string().contains("\"update\""), "{refused}");
+    let left = resource.deleting().pass(&session).await;
     assert_eq!(
-        refused.unwrap(),
+        left.unwrap(),
         Did::Finalized,
         "nothing was written, so nothing is to be deleted"
     );
@@ -132,16 +127,13 @@ async fn the_documented_policy_is_enough() {
     let mount = &fixture.mount;
     let policy = format!(
         r#"
-        path "{mount}/data/team/*"     {{ capabilities = ["create", "read", "update", "patch"] }}
+        path "{mount}/data/team/*"     {{ capabilities = ["create", "read", "update"] }}
         path "{mount}/metadata/team/*" {{ capabilities = ["read", "patch", "delete"] }}
         path "{mount}/delete/team/*"   {{ capabilities = ["update"] }}
         path "{mount}/destroy/team/*"  {{ capabilities = ["update"] }}
         "#
     );
     let session = fixture.session_with(&policy).await;
-    use provider_tenancy::vault::kv_secret::DeletionPolicy::{
-        DeleteAllVersions, Destroy, Orphan, Purge, SoftDelete,
-    };
     for policy in [SoftDelete, DeleteAllVersions, Destroy, Purge, Orphan] {
         for strategy in [Strategy::Replace, Strategy::Merge, Strategy::CreateOnly] {
             let mut resource = fixture.resource(&format!("team/{policy:?}-{strategy:?}"), &[]);

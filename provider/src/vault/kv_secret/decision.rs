@@ -17,7 +17,7 @@ use managed::{
     drift::{Drift, Shown},
     external::ExternalError,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     Adopt, KvSecretParameters, Strategy,
@@ -48,21 +48,12 @@ pub(super) struct Situation<'a> {
 pub(super) struct Change {
     /// There is nothing of this resource yet.
     pub(super) is_absent: bool,
-    /// The one write of data.
-    pub(super) write: Option<Write>,
+    /// The one write of data: all keys that the path shall hold then.
+    pub(super) write: Option<Content>,
     /// The marks to set and to remove, after the write.
     pub(super) marks: CustomPatch,
     /// What differs; empty when nothing is to be done, and when there is nothing yet.
     pub(super) drift: Vec<Drift>,
-}
-
-/// A write of data.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Write {
-    /// All keys.
-    Put(Content),
-    /// Some keys; null removes a key.
-    Patch(Content),
 }
 
 /// The decision.
@@ -81,10 +72,7 @@ pub(super) fn decide(situation: &Situation<'_>) -> Result<Change, ExternalError>
         return Err(situation.foreign(rival));
     }
     let (write, mut drift) = match (live, situation.parameters.strategy) {
-        (None, _) => (
-            Some(Write::Put(all(situation.wanted))),
-            situation.lost(is_mine),
-        ),
+        (None, _) => (Some(all(situation.wanted)), situation.lost(is_mine)),
         (Some(_), Strategy::CreateOnly) => (None, Vec::new()),
         (Some(content), Strategy::Replace) => situation.replace(content, &holders)?,
         (Some(content), Strategy::Merge) => situation.merge(content, &holders)?,
@@ -119,7 +107,7 @@ impl Situation<'_> {
         &self,
         content: &Content,
         holders: &Holders,
-    ) -> Result<(Option<Write>, Vec<Drift>), ExternalError> {
+    ) -> Result<(Option<Content>, Vec<Drift>), ExternalError> {
         let is_free = holders.others.is_empty() && holders.mine.is_empty();
         if is_free
             && self.parameters.adopt == Adopt::Never
@@ -143,7 +131,7 @@ impl Situation<'_> {
             .map(|(drift, _)| drift)
             .chain(extra.map(|key| surplus(key)))
             .collect();
-        let write = (!drift.is_empty()).then(|| Write::Put(all(self.wanted)));
+        let write = (!drift.is_empty()).then(|| all(self.wanted));
         Ok((write, drift))
     }
 
@@ -151,7 +139,7 @@ impl Situation<'_> {
         &self,
         content: &Content,
         holders: &Holders,
-    ) -> Result<(Option<Write>, Vec<Drift>), ExternalError> {
+    ) -> Result<(Option<Content>, Vec<Drift>), ExternalError> {
         let own = self.own_keys(holders);
         let differing: Vec<_> = self.differing(content).collect();
         let foreign: Vec<_> = differing
@@ -170,24 +158,19 @@ impl Situation<'_> {
                 "set adopt: IfUnowned, or rename the keys",
             ));
         }
-        let dropped = || {
-            own.iter()
-                .filter(|key| !self.wanted.contains_key(**key) && content.0.contains_key(**key))
-        };
-        let changed = differing
-            .iter()
-            .map(|(_, key)| ((*key).to_owned(), text(&self.wanted[*key])));
-        let removed = dropped().map(|key| ((*key).to_owned(), Value::Null));
-        let patch: Map<_, _> = changed.chain(removed).collect();
-        let drift = differing
-            .iter()
-            .map(|(drift, _)| drift.clone())
-            .chain(dropped().map(|key| surplus(key)))
+        let dropped = own
+            .into_iter()
+            .filter(|key| !self.wanted.contains_key(*key) && content.0.contains_key(*key));
+        let dropped: Vec<_> = dropped.collect();
+        let mut merged = content.clone();
+        merged.0.retain(|key, _| !dropped.contains(&key.as_str()));
+        merged.0.extend(all(self.wanted).0);
+        let drift: Vec<_> = differing
+            .into_iter()
+            .map(|(drift, _)| drift)
+            .chain(dropped.into_iter().map(surplus))
             .collect();
-        Ok((
-            (!patch.is_empty()).then(|| Write::Patch(Content(patch))),
-            drift,
-        ))
+        Ok(((!drift.is_empty()).then_some(merged), drift))
     }
 
     /// With another strategy before, the whole path was this resource's: then every key that it has

@@ -1,33 +1,24 @@
-//! Reads a path, carries out the decision on it, and deletes it by policy.
+//! Reads a path and carries out the decision on it.
 //!
-//! | policy | current version | older versions | metadata |
-//! |---|---|---|---|
-//! | `SoftDelete` | deleted | stay | stays without the mark |
-//! | `DeleteAllVersions` | deleted | deleted | stays without the mark |
-//! | `Destroy` | destroyed | destroyed | stays without the mark |
-//! | `Purge` | removed | removed | removed |
-//! | `Orphan` | stays | stay | stays without the mark |
-//!
-//! Needs on `data/`: read, create, update, with Merge also patch; on `metadata/`: read, patch; and by
-//! deletion policy update on `delete/` or `destroy/`, or delete on `metadata/`.
+//! Needs on `data/`: read, create, update; on `metadata/`: patch. What deletion needs beyond that is
+//! said in [`deletion`].
 
 use std::{collections::BTreeSet, time::Duration};
 
-use managed::{
-    ConnectionDetails, Drift, Shown,
-    external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
-};
-use serde_json::{Map, Value};
-
 use super::{
-    DeletionPolicy, KvSecret, KvSecretObservation, Strategy, content,
-    decision::{Change, Situation, Write, decide},
+    KvSecret, KvSecretObservation, content,
+    decision::{Change, Situation, decide},
+    deletion::{self, is_mine},
     owner::{self, Holders},
 };
 use crate::vault::{
     error::Error,
     kv::{Content, Current, Location, State},
     session::Session,
+};
+use managed::{
+    ConnectionDetails, Drift, Shown,
+    external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
 };
 
 /// How often a write is decided anew when somebody else wrote in between.
@@ -74,27 +65,8 @@ impl ExternalClient<KvSecret> for Session {
     }
 
     async fn delete(&self, desired: &Desired<KvSecret>) -> Result<(), ExternalError> {
-        let location = location(desired)?;
         let me = owner::claimant(desired, self.cluster());
-        let current = location.read(self).await?;
-        let holders = Holders::read(&current.custom, &me);
-        if !is_mine(desired, &current, &holders) {
-            return Ok(());
-        }
-        let is_purged = match desired.parameters.strategy {
-            Strategy::Merge => {
-                self.withdraw(desired, &location, &current, &holders)
-                    .await?
-            }
-            Strategy::Replace | Strategy::CreateOnly => {
-                self.clear(desired, &location, &current).await?
-            }
-        };
-        let marks = holders.release(&current.custom);
-        if !is_purged && !marks.is_empty() {
-            location.mark(self, &marks).await?;
-        }
-        Ok(())
+        Ok(deletion::delete(self, desired, &location(desired)?, &me).await?)
     }
 }
 
@@ -183,76 +155,13 @@ impl Session {
         current: &Current,
         change: Change,
     ) -> Result<(), Error> {
-        match &change.write {
-            Some(Write::Put(content)) => location.put(self, current.version, content).await?,
-            Some(Write::Patch(content)) => location.patch(self, current.version, content).await?,
-            None => {}
+        if let Some(content) = &change.write {
+            location.put(self, current.version, content).await?;
         }
         match change.marks.is_empty() {
             true => Ok(()),
             false => location.mark(self, &change.marks).await,
         }
-    }
-
-    /// Carries out the deletion policy on the whole path. True when not even metadata is left.
-    async fn clear(
-        &self,
-        desired: &Desired<KvSecret>,
-        location: &Location,
-        current: &Current,
-    ) -> Result<bool, Error> {
-        match desired.parameters.deletion_policy {
-            DeletionPolicy::Orphan => {}
-            DeletionPolicy::SoftDelete => {
-                if current.live().is_some() {
-                    location.delete(self, &[current.version]).await?;
-                }
-            }
-            DeletionPolicy::DeleteAllVersions => {
-                let versions = location.versions(self).await?;
-                location.delete(self, &versions).await?;
-            }
-            DeletionPolicy::Destroy => {
-                let versions = location.versions(self).await?;
-                location.destroy(self, &versions).await?;
-            }
-            DeletionPolicy::Purge => {
-                location.purge(self).await?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Removes the resource's own keys; when nothing else is left, the whole path by policy.
-    async fn withdraw(
-        &self,
-        desired: &Desired<KvSecret>,
-        location: &Location,
-        current: &Current,
-        holders: &Holders,
-    ) -> Result<bool, Error> {
-        let Some(content) = current.live() else {
-            return match holders.others.is_empty() {
-                true => self.clear(desired, location, current).await,
-                false => Ok(false),
-            };
-        };
-        let own = holders.own_keys();
-        let is_alone =
-            content.0.keys().all(|key| own.contains(key.as_str())) && holders.others.is_empty();
-        if is_alone {
-            return self.clear(desired, location, current).await;
-        }
-        let removed = own.into_iter().filter(|key| content.0.contains_key(*key));
-        let removed: Map<_, _> = removed.map(|key| (key.to_owned(), Value::Null)).collect();
-        let keeps = desired.parameters.deletion_policy == DeletionPolicy::Orphan;
-        if !keeps && !removed.is_empty() {
-            location
-                .patch(self, current.version, &Content(removed))
-                .await?;
-        }
-        Ok(false)
     }
 }
 
@@ -280,19 +189,6 @@ fn location(desired: &Desired<KvSecret>) -> Result<Location, ExternalError> {
         &desired.parameters.mount,
         &desired.parameters.path,
     )?)
-}
-
-/// Marked as this resource's, or left without a mark when this resource was interrupted: then it is
-/// the first version and holds exactly the keys that were noted before it was written.
-fn is_mine(desired: &Desired<KvSecret>, current: &Current, holders: &Holders) -> bool {
-    let noted: Vec<_> = desired.ledger.iter().cloned().collect();
-    let is_unmarked = holders.mine.is_empty() && holders.others.is_empty();
-    let is_left = current.version == 1
-        && current
-            .live()
-            .is_some_and(|content| content.keys() == noted);
-    let may_be_left = desired.parameters.strategy != Strategy::CreateOnly && !noted.is_empty();
-    !holders.mine.is_empty() || (is_unmarked && is_left && may_be_left)
 }
 
 /// A standby may answer with what was there before the last write. A history that was removed and

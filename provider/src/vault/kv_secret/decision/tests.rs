@@ -90,18 +90,11 @@ fn fields(change: &Change) -> Vec<&str> {
         .collect()
 }
 
-fn put(content: Value) -> Option<Write> {
+fn put(content: Value) -> Option<Content> {
     let State::Live(content) = live(content) else {
         unreachable!()
     };
-    Some(Write::Put(content))
-}
-
-fn patch(content: Value) -> Option<Write> {
-    let State::Live(content) = live(content) else {
-        unreachable!()
-    };
-    Some(Write::Patch(content))
+    Some(content)
 }
 
 #[rstest]
@@ -220,7 +213,10 @@ fn merge_changes_its_own_keys_only_and_drops_what_left_the_spec() {
         .decide()
         .unwrap();
     assert_eq!(fields(&change), ["data.a", "data.dropped"]);
-    assert_eq!(change.write, patch(json!({ "a": "1", "dropped": null })));
+    assert_eq!(
+        change.write,
+        put(json!({ "a": "1", "foreign": { "n": 1 } }))
+    );
     assert_eq!(
         change.marks["tenancy.pnats.cloud/keys.me"],
         Some("a".to_owned())
@@ -242,7 +238,7 @@ fn merge_refuses_a_key_that_somebody_else_wrote_and_names_it() {
     let adopted = Case::new(Strategy::Merge, Adopt::IfUnowned, found())
         .decide()
         .unwrap();
-    assert_eq!(adopted.write, patch(json!({ "a": "1" })));
+    assert_eq!(adopted.write, put(json!({ "a": "1", "b": "2" })));
 }
 
 #[test]
@@ -252,7 +248,7 @@ fn merge_lives_beside_owners_of_other_keys() {
         .marked(&holder("other", Some(&["b"])))
         .decide()
         .unwrap();
-    assert_eq!(change.write, patch(json!({ "a": "1" })));
+    assert_eq!(change.write, put(json!({ "a": "1", "b": "2" })));
     assert!(!change.marks.contains_key("tenancy.pnats.cloud/owner.other"));
 }
 
@@ -263,7 +259,7 @@ fn after_replace_merge_still_knows_which_keys_it_wrote() {
     case.ledger = ["a".to_owned(), "old".to_owned()].into();
     assert_eq!(
         case.decide().unwrap().write,
-        patch(json!({ "a": "1", "old": null }))
+        put(json!({ "a": "1", "foreign": "y" }))
     );
 }
 
@@ -296,20 +292,8 @@ fn a_mark_that_was_removed_by_hand_is_drift_and_set_again() {
 /// What Vault would hold after the change.
 fn applied(case: &Case, change: &Change) -> Current {
     let mut after = case.current.clone();
-    let content = after.live().cloned().unwrap_or_default();
-    match &change.write {
-        Some(Write::Put(new)) => after.state = State::Live(new.clone()),
-        Some(Write::Patch(new)) => {
-            let mut keys = content.0;
-            for (key, value) in &new.0 {
-                match value {
-                    Value::Null => keys.remove(key),
-                    value => keys.insert(key.clone(), value.clone()),
-                };
-            }
-            after.state = State::Live(Content(keys));
-        }
-        None => {}
+    if let Some(content) = &change.write {
+        after.state = State::Live(content.clone());
     }
     for (entry, value) in &change.marks {
         match value {
