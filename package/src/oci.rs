@@ -171,7 +171,8 @@ pub struct Execution {
 struct Config<'a> {
     #[serde(flatten)]
     platform: &'a Platform,
-    config: &'a Execution,
+    #[serde(rename = "config")]
+    execution: &'a Execution,
     rootfs: RootFs<'a>,
 }
 
@@ -245,7 +246,7 @@ fn config(platform: &Platform, execution: &Execution, layers: &[Layer]) -> anyho
     };
     serde_json::to_vec(&Config {
         platform,
-        config: execution,
+        execution,
         rootfs,
     })
     .context("cannot write the image configuration")

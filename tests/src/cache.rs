@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
+use xtask::oci::Digest;
 
 use crate::paths::Paths;
 use crate::progress::step;
@@ -90,7 +90,7 @@ const HELM: GoTool = GoTool {
 const CROSSPLANE_CLI: GoTool = GoTool {
     name: "crossplane-cli",
     module: "crossplane-cli",
-    ldflags: "-s -w",
+    ldflags: "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.5.0",
     binaries: &[("crossplane", "github.com/crossplane/cli/v2/cmd/crossplane")],
     files: None,
 };
@@ -272,21 +272,16 @@ fn module(name: &str) -> PathBuf {
 }
 
 fn key(module: &Path, pinned: &[&str], flags: &[&str]) -> anyhow::Result<String> {
-    let mut hash = Sha256::new();
+    let mut content = String::new();
     for file in pinned {
-        let content = paths::read(&module.join(file))
-            .context("the tool's pinned files belong to the repository: restore them")?;
-        hash.update(content);
+        let text = paths::read(&module.join(file));
+        content +=
+            &text.context("the tool's pinned files belong to the repository: restore them")?;
     }
     for flag in flags {
-        hash.update(flag);
+        content += flag;
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(Digest::of(content.as_bytes()).hex()[..16].to_owned())
 }
 
 fn partial(target: &Path) -> anyhow::Result<PathBuf> {

@@ -16,6 +16,12 @@ use crate::paths::Paths;
 use crate::process::{Running, marked, signal_pid};
 use crate::{cgroup, network};
 
+/// Where the kubelet keeps the socket of device plugins, whatever directory it is given for the rest.
+pub(crate) const KUBELET_DIRECTORY: &str = "/var/lib/kubelet";
+
+/// Name of the file in the state directory that says that [`KUBELET_DIRECTORY`] was not there before us.
+pub(crate) const OWNS_KUBELET_DIRECTORY: &str = "owns-kubelet-directory";
+
 /// Whether there is anything to take away.
 pub(crate) fn is_needed(paths: &Paths) -> bool {
     paths.state.exists() || cgroup::is_there() || !marked(paths).is_empty()
@@ -33,19 +39,24 @@ pub(crate) async fn remove(paths: &Paths) -> anyhow::Result<()> {
     let containers = containers(paths);
     unmount_all(paths)?;
     network::remove(paths).await;
-    sockets.iter().for_each(|socket| remove_file(socket));
+    for socket in &sockets {
+        remove_file(socket);
+    }
     remove_links(paths);
     remove_network_results(&containers);
+    if paths.state(OWNS_KUBELET_DIRECTORY).exists() {
+        let _already_gone = fs::remove_dir_all(KUBELET_DIRECTORY);
+    }
     remove_state(paths)
 }
 
 /// A killed PostgreSQL would leave its shared memory behind, so it gets the signal that makes it end at once but in order.
 async fn stop_postgres(paths: &Paths) {
     for running in Running::all(paths) {
-        if running.server.name.starts_with("postgres-") {
-            if let Err(error) = running.stop(Signal::QUIT, Duration::from_secs(5)).await {
-                eprintln!("! {error:#}");
-            }
+        let is_postgres = running.server.name.starts_with("postgres-");
+        if is_postgres && let Err(error) = running.stop(Signal::QUIT, Duration::from_secs(5)).await
+        {
+            eprintln!("! {error:#}");
         }
     }
 }

@@ -1,20 +1,20 @@
 //! `cargo testbed`: the command line.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use tokio::process::Command;
 
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::process::Running;
-use crate::{lifecycle, packages, testbed};
+use crate::{cluster, lifecycle, packages, testbed};
 
 /// A real control plane on this machine: Kubernetes with pods, Crossplane, OpenBao and PostgreSQL.
 ///
-/// State is kept in /var/lib/tenancy-testbed, built tools in /var/cache/tenancy-testbed; TESTBED_STATE and TESTBED_CACHE
+/// State is kept in /var/lib/tenancy-testbed, built tools in /var/cache/tenancy-testbed; `TESTBED_STATE` and `TESTBED_CACHE`
 /// name other directories.
 #[derive(Debug, Parser)]
 #[command(name = "testbed", bin_name = "cargo testbed")]
@@ -87,20 +87,20 @@ async fn status(paths: &Paths) -> anyhow::Result<()> {
     let mut text = String::new();
     for one in &running {
         let state = if one.is_alive() { "running" } else { "ended" };
-        text += &format!("{:<26} {state:<8} {}\n", one.server.name, one.pid);
+        writeln!(text, "{:<26} {state:<8} {}", one.server.name, one.pid)?;
     }
-    text += &format!(
-        "\nKubernetes  {}\nOpenBao     {}\nregistry    {}\n",
-        environment.server, environment.openbao.address, environment.registry
-    );
+    writeln!(text, "\nKubernetes    {}", environment.server)?;
+    writeln!(text, "OpenBao       {}", environment.openbao.address)?;
+    writeln!(text, "registry      {}", environment.registry)?;
     for postgres in environment.postgres.values() {
-        text += &format!(
-            "PostgreSQL {} at {}:{}\n",
+        writeln!(
+            text,
+            "PostgreSQL {} {}:{}",
             postgres.major, postgres.host, postgres.port
-        );
+        )?;
     }
     text += "\n";
-    text += &pods(&environment)
+    text += &pods(&environment, paths)
         .await
         .unwrap_or_else(|error| format!("{error:#}\n"));
     print(&text)?;
@@ -112,12 +112,9 @@ async fn status(paths: &Paths) -> anyhow::Result<()> {
     }
 }
 
-async fn pods(environment: &Environment) -> anyhow::Result<String> {
-    let mut kubectl = Command::new(&environment.kubectl);
-    kubectl
-        .arg("--kubeconfig")
-        .arg(&environment.kubeconfig)
-        .args(["get", "pods", "--all-namespaces"]);
+async fn pods(environment: &Environment, paths: &Paths) -> anyhow::Result<String> {
+    let mut kubectl = cluster::kubectl(&environment.kubectl, paths);
+    kubectl.args(["get", "pods", "--all-namespaces"]);
     crate::command::run(&mut kubectl).await
 }
 

@@ -9,14 +9,22 @@ use crate::command;
 use crate::network::ADDRESS;
 use crate::paths::Paths;
 
+/// `kubectl` with the administrator's rights. Its cache goes with the testbed instead of staying in a home directory.
+pub(crate) fn kubectl(program: &Path, paths: &Paths) -> Command {
+    let mut kubectl = Command::new(program);
+    kubectl
+        .env("KUBECONFIG", paths.kubeconfig())
+        .env("KUBECACHEDIR", paths.client_cache());
+    kubectl
+}
+
 /// Applies manifests, in YAML or JSON, with the administrator's rights.
 pub(crate) async fn apply(
     kubectl: &Path,
     paths: &Paths,
     manifests: &str,
 ) -> anyhow::Result<String> {
-    let mut apply = Command::new(kubectl);
-    apply.arg("--kubeconfig").arg(paths.kubeconfig());
+    let mut apply = self::kubectl(kubectl, paths);
     apply.args([
         "apply",
         "--server-side",

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use crate::cache::Tools;
 use crate::network::{ADDRESS, Ports, SERVICES};
 use crate::paths::Paths;
 use crate::process::Server;
-use crate::{command, wait};
+use crate::{cluster, command, wait};
 
 /// Starts everything and waits until ServiceAccounts are made, which is when objects can be created.
 pub(crate) async fn start(paths: &Paths, tools: &Tools, ports: &Ports) -> anyhow::Result<()> {
@@ -48,13 +46,9 @@ async fn until_succeeds(
     tools: &Tools,
     arguments: &[&str],
 ) -> anyhow::Result<()> {
-    let mut kubectl = Command::new(tools.kubernetes("kubectl"));
-    kubectl
-        .arg("--kubeconfig")
-        .arg(paths.kubeconfig())
-        .arg("--request-timeout=2s")
-        .args(arguments);
-    wait::wait_for(what, Duration::from_secs(60), async || {
+    let mut kubectl = cluster::kubectl(&tools.kubernetes("kubectl"), paths);
+    kubectl.arg("--request-timeout=2s").args(arguments);
+    wait::wait_for(what, Duration::from_mins(1), async || {
         Ok(command::run(&mut kubectl).await.is_ok())
     })
     .await
@@ -119,6 +113,10 @@ fn controller_manager(paths: &Paths, ports: &Ports) -> Vec<String> {
     arguments.extend([
         "--use-service-account-credentials=true".to_owned(),
         "--allocate-node-cidrs=false".to_owned(),
+        format!(
+            "--flex-volume-plugin-dir={}",
+            paths.state("kubelet/volume-plugins").display()
+        ),
         format!(
             "--service-account-private-key-file={}",
             paths.pki("service-account.key").display()

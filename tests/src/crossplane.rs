@@ -31,7 +31,8 @@ pub(crate) async fn install(paths: &Paths, tools: &Tools) -> anyhow::Result<()> 
     let (repository, tag) = image::CROSSPLANE.rsplit_once(':').unwrap_or_default();
     let mut helm = Command::new(tools.helm());
     helm.env("KUBECONFIG", paths.kubeconfig())
-        .env("HELM_CACHE_HOME", paths.state("helm"));
+        .env("HELM_CACHE_HOME", paths.state("helm"))
+        .env("KUBECACHEDIR", paths.client_cache());
     helm.args(["upgrade", "--install", "crossplane"])
         .arg(&chart);
     helm.args([

@@ -10,6 +10,7 @@
 //! | anything else: a killed `up`, a restarted machine | cleans up, then starts everything |
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -50,7 +51,7 @@ pub(crate) async fn up(paths: &Paths, majors: &[u16]) -> anyhow::Result<Environm
     let _lock = Lock::acquire(paths).await?;
     let mut environment = match running(paths).await? {
         Some(environment) => environment,
-        None => start(paths).await?,
+        None => Box::pin(start(paths)).await?,
     };
     for major in majors {
         add_postgres(paths, &mut environment, *major).await?;
@@ -64,13 +65,13 @@ pub(crate) async fn add_postgres(
     environment: &mut Environment,
     major: u16,
 ) -> anyhow::Result<()> {
-    if !environment.postgres.contains_key(&major) {
+    if let Entry::Vacant(entry) = environment.postgres.entry(major) {
         let postgres = step(
             &format!("PostgreSQL {major}"),
             Postgres::create(paths, major),
         )
         .await?;
-        environment.postgres.insert(major, postgres);
+        entry.insert(postgres);
         environment.save(paths)?;
     }
     Ok(())

@@ -1,20 +1,20 @@
 //! The only node: containerd with a bridge network, the kubelet, and kube-proxy.
 //!
-//! Configured for what a small virtual machine allows: no AppArmor, no lowering of OOM scores, control groups of either
+//! Configured for what a small virtual machine allows: no `AppArmor`, no lowering of OOM scores, control groups of either
 //! version. The kubelet leaves iptables alone and kube-proxy keeps to nftables tables of its own, so that both can be taken
 //! away again without a trace.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::process::Command;
 
 use crate::cache::Tools;
 use crate::network::{ADDRESS, BRIDGE, NETWORK, PODS, Ports};
 use crate::paths::{self, Paths};
 use crate::pki::NODE;
 use crate::process::Server;
-use crate::{cgroup, command, image, registry, wait};
+use crate::{cgroup, cleanup, cluster, command, image, registry, wait};
 
 /// Starts containerd and waits until it answers.
 pub(crate) async fn start_containerd(paths: &Paths) -> anyhow::Result<()> {
@@ -52,6 +52,9 @@ pub(crate) async fn start_kubelet(
     tools: &Tools,
     ports: &Ports,
 ) -> anyhow::Result<()> {
+    if !Path::new(cleanup::KUBELET_DIRECTORY).exists() {
+        paths::write(&paths.state(cleanup::OWNS_KUBELET_DIRECTORY), "")?;
+    }
     let config = paths.state("kubelet/config.json");
     paths::write(
         &config,
@@ -63,8 +66,7 @@ pub(crate) async fn start_kubelet(
     Server::new("kube-proxy", tools.kubernetes("kube-proxy"))
         .args(proxy_arguments(paths, ports))
         .start(paths)?;
-    let mut get = Command::new(tools.kubernetes("kubectl"));
-    get.arg("--kubeconfig").arg(paths.kubeconfig());
+    let mut get = cluster::kubectl(&tools.kubernetes("kubectl"), paths);
     get.args([
         "get",
         "node",
@@ -124,6 +126,7 @@ fn kubelet_config(paths: &Paths, ports: &Ports) -> serde_json::Value {
         "failSwapOn": false,
         "makeIPTablesUtilChains": false,
         "podLogsDir": paths.state("pod-logs"),
+        "volumePluginDir": paths.state("kubelet/volume-plugins"),
         "address": ADDRESS,
         "port": ports.kubelet,
         "healthzPort": ports.kubelet_health,
@@ -197,6 +200,7 @@ state = "{state}/containerd/state"
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
+      Root = "{state}/containerd/runc"
 "#,
         socket = paths.containerd_socket().display(),
         PAUSE = image::PAUSE,

@@ -11,7 +11,6 @@ use rand::distr::{Alphanumeric, SampleString};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::cache::Tools;
 use crate::network::{ADDRESS, Ports};
@@ -104,14 +103,8 @@ impl OpenBao {
     ) -> anyhow::Result<()> {
         let kubectl = tools.kubernetes("kubectl");
         cluster::apply(&kubectl, paths, &reviewer()).await?;
-        let mut create = Command::new(&kubectl);
-        create.arg("--kubeconfig").arg(paths.kubeconfig()).args([
-            "--namespace",
-            "vault",
-            "create",
-            "token",
-            REVIEWER,
-        ]);
+        let mut create = cluster::kubectl(&kubectl, paths);
+        create.args(["--namespace", "vault", "create", "token", REVIEWER]);
         let token = command::run(create.arg("--duration=87600h")).await?;
         let config = json!({
             "kubernetes_host": server,

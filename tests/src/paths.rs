@@ -48,6 +48,11 @@ impl Paths {
         self.state("admin.kubeconfig")
     }
 
+    /// Where Kubernetes clients cache what the API server offers.
+    pub(crate) fn client_cache(&self) -> PathBuf {
+        self.state("client-cache")
+    }
+
     /// containerd's socket.
     pub(crate) fn containerd_socket(&self) -> PathBuf {
         self.state("containerd/containerd.sock")

@@ -66,11 +66,25 @@ impl Postgres {
             log: paths.log(&format!("postgres-{major}")),
             state: paths.state.clone(),
         };
+        postgres.clear(paths, &home).await?;
         postgres.initialise(paths, &native, &home).await?;
         drop(held);
         postgres.server(&native, &home)?.start(paths)?;
         postgres.until_ready().await?;
         Ok(postgres)
+    }
+
+    /// Takes away what a command left that was killed while it made this server.
+    async fn clear(&self, paths: &Paths, home: &Path) -> anyhow::Result<()> {
+        if let Ok(running) = Running::named(paths, &self.name()) {
+            running.stop(Signal::QUIT, Duration::from_secs(10)).await?;
+            running.forget(paths);
+        }
+        if home.exists() {
+            std::fs::remove_dir_all(home)
+                .with_context(|| format!("cannot remove {}", home.display()))?;
+        }
+        Ok(())
     }
 
     async fn initialise(&self, paths: &Paths, native: &Path, home: &Path) -> anyhow::Result<()> {

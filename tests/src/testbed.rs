@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use tokio::process::Command;
 
 use crate::environment::Environment;
 use crate::lifecycle::{self, Lock};
@@ -68,8 +67,8 @@ impl Testbed {
 
     /// Runs `kubectl` with the administrator's rights and returns its standard output.
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut kubectl = Command::new(&self.environment.kubectl);
-        command::run(kubectl.env("KUBECONFIG", self.kubeconfig()).args(arguments)).await
+        let mut kubectl = cluster::kubectl(&self.environment.kubectl, &self.paths);
+        command::run(kubectl.args(arguments)).await
     }
 
     /// The PostgreSQL that the cluster knows as [`POSTGRES_SERVICE`](crate::POSTGRES_SERVICE), version 17.

@@ -18,7 +18,7 @@ pub struct Client {
 }
 
 /// Status and body of an answer; the body is null when there was none.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
