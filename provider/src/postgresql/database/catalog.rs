@@ -37,7 +37,7 @@ pub(super) struct Catalog {
     /// The administrator may connect.
     pub(super) admits_us: bool,
     #[serde(default)]
-    settings: Option<Vec<String>>,
+    pub(super) settings: Option<Vec<String>>,
     /// The schema `public`; `None` when it was not looked at or does not exist.
     #[serde(default)]
     pub(super) schema: Option<PublicSchema>,

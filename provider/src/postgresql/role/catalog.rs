@@ -21,7 +21,7 @@ pub(super) struct Catalog {
     /// VALID UNTIL has passed, so that a correct password is refused.
     pub(super) is_expired: bool,
     #[serde(default)]
-    settings: Option<Vec<String>>,
+    pub(super) settings: Option<Vec<String>>,
     #[serde(default)]
     pub(super) memberships: Vec<Row>,
     /// What the server keeps instead of a password; `None` also when it may not be read.
