@@ -97,7 +97,10 @@ mod tests {
     fn the_name_of_an_environment_is_the_one_in_the_api() {
         use Environment::{Dev, Preprod, Production, Sandbox, Staging, Uat};
         for environment in [Dev, Staging, Uat, Preprod, Production, Sandbox] {
-            assert_eq!(serde_json::to_value(environment).unwrap(), environment.as_str());
+            assert_eq!(
+                serde_json::to_value(environment).unwrap(),
+                environment.as_str()
+            );
         }
     }
 }

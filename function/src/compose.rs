@@ -75,7 +75,9 @@ pub enum Aspect {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// No such claim.
-    #[error("kind {0} is none that function-tenancy composes; correct the Composition's compositeTypeRef")]
+    #[error(
+        "kind {0} is none that function-tenancy composes; correct the Composition's compositeTypeRef"
+    )]
     UnknownKind(String),
     /// A cluster-scoped composite that nobody claimed.
     #[error("{0} has no claim, so no namespace to compose in; create a claim instead")]
@@ -93,7 +95,11 @@ pub enum Refusal {
 impl Composition {
     /// How long Crossplane may wait before it asks again.
     pub fn ttl(&self) -> Duration {
-        if self.resources.iter().all(|resource| resource.standing == Standing::Ready) {
+        if self
+            .resources
+            .iter()
+            .all(|resource| resource.standing == Standing::Ready)
+        {
             WHEN_READY
         } else {
             WHILE_WAITING
@@ -102,7 +108,9 @@ impl Composition {
 
     /// The condition of a type.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
-        self.conditions.iter().find(|condition| condition.kind == kind)
+        self.conditions
+            .iter()
+            .find(|condition| condition.kind == kind)
     }
 }
 
@@ -146,9 +154,22 @@ impl Composed {
         let mut object = serde_json::to_value(managed).expect("a managed resource is JSON");
         leave_to_operator(&mut object);
         let name = managed.metadata.name.clone().unwrap_or_default();
-        let standing = standing::standing(K::KIND, &name, &object["spec"], observed.resources.get(&key));
+        let standing = standing::standing(
+            K::KIND,
+            &name,
+            &object["spec"],
+            observed.resources.get(&key),
+        );
         let resource = format!("{}.{}", K::PLURAL, K::GROUP);
-        Self { key, kind: K::KIND, resource, name, object, aspect, standing }
+        Self {
+            key,
+            kind: K::KIND,
+            resource,
+            name,
+            object,
+            aspect,
+            standing,
+        }
     }
 }
 

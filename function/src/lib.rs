@@ -34,7 +34,10 @@ use observed::Observed;
 /// Answers a request: what is composed, or why nothing is.
 pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
     let Some(observed) = Observed::read(request) else {
-        return respond::fatal(request, "the request has no composite resource; report this as a defect");
+        return respond::fatal(
+            request,
+            "the request has no composite resource; report this as a defect",
+        );
     };
     match compose::compose(&observed) {
         Ok(composition) => respond::composed(request, &composition),

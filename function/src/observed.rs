@@ -75,9 +75,14 @@ impl Observed {
     pub fn read(request: &RunFunctionRequest) -> Option<Self> {
         let state = request.observed.as_ref()?;
         let composite = serde_json::from_value(json(state.composite.as_ref()?)?).ok()?;
-        let read = |(key, resource): (&String, &Resource)| Some((key.clone(), Composed::read(json(resource)?)));
+        let read = |(key, resource): (&String, &Resource)| {
+            Some((key.clone(), Composed::read(json(resource)?)))
+        };
         let resources = state.resources.iter().filter_map(read).collect();
-        Some(Self { composite, resources })
+        Some(Self {
+            composite,
+            resources,
+        })
     }
 
     /// What the provider found for a composed resource; `None` before the first pass.
@@ -91,9 +96,14 @@ impl Observed {
 impl Composite {
     /// What the user wrote; `None` for a cluster-scoped composite without a claim.
     pub fn origin(&self) -> Option<Origin> {
-        let Metadata { name, namespace, .. } = &self.metadata;
+        let Metadata {
+            name, namespace, ..
+        } = &self.metadata;
         match namespace {
-            Some(namespace) => Some(Origin { name: name.clone(), namespace: namespace.clone() }),
+            Some(namespace) => Some(Origin {
+                name: name.clone(),
+                namespace: namespace.clone(),
+            }),
             None => serde_json::from_value(self.spec.get("claimRef")?.clone()).ok(),
         }
     }
@@ -127,8 +137,13 @@ impl Composed {
 
 /// A condition that cannot be read is left out; the others still count.
 fn conditions(status: &Value) -> Vec<Condition> {
-    let all = status.get("conditions").and_then(Value::as_array).into_iter().flatten();
-    all.filter_map(|condition| serde_json::from_value(condition.clone()).ok()).collect()
+    let all = status
+        .get("conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    all.filter_map(|condition| serde_json::from_value(condition.clone()).ok())
+        .collect()
 }
 
 fn json(resource: &Resource) -> Option<Value> {
@@ -148,7 +163,13 @@ mod tests {
     #[test]
     fn a_namespaced_composite_is_what_the_user_wrote() {
         let composite = composite(json!({"metadata": {"name": "orders", "namespace": "shop"}}));
-        assert_eq!(composite.origin(), Some(Origin { name: "orders".into(), namespace: "shop".into() }));
+        assert_eq!(
+            composite.origin(),
+            Some(Origin {
+                name: "orders".into(),
+                namespace: "shop".into()
+            })
+        );
     }
 
     #[test]
@@ -157,12 +178,21 @@ mod tests {
             "metadata": {"name": "orders-x7k2p"},
             "spec": {"claimRef": {"kind": "PostgreSQLInstance", "name": "orders", "namespace": "shop"}},
         }));
-        assert_eq!(composite.origin(), Some(Origin { name: "orders".into(), namespace: "shop".into() }));
+        assert_eq!(
+            composite.origin(),
+            Some(Origin {
+                name: "orders".into(),
+                namespace: "shop".into()
+            })
+        );
     }
 
     #[test]
     fn a_cluster_scoped_composite_without_a_claim_has_no_origin() {
-        assert_eq!(composite(json!({"metadata": {"name": "orders"}})).origin(), None);
+        assert_eq!(
+            composite(json!({"metadata": {"name": "orders"}})).origin(),
+            None
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use function_sdk_rust::{
     proto::v1::{
-        Condition as ProtoCondition, Ready, Result as ProtoResult, RunFunctionRequest, RunFunctionResponse,
-        Severity, Status, Target,
+        Condition as ProtoCondition, Ready, Result as ProtoResult, RunFunctionRequest,
+        RunFunctionResponse, Severity, Status, Target,
     },
     resource::{json_to_pb, json_to_struct},
     response,
@@ -31,7 +31,9 @@ pub fn composed(request: &RunFunctionRequest, composition: &Composition) -> RunF
         write_resource(&mut written, resource);
     }
     write_status(&mut written, &composition.status);
-    written.conditions.extend(composition.conditions.iter().map(condition));
+    written
+        .conditions
+        .extend(composition.conditions.iter().map(condition));
     written.results.extend(composition.events.iter().map(event));
     let size = written.encoded_len();
     if size > LARGEST_RESPONSE {
@@ -63,10 +65,19 @@ fn write_status(written: &mut RunFunctionResponse, status: &Value) {
 
     let Resource { resource, .. } = response::desired_composite(written);
     let object = resource.get_or_insert_default();
-    let present = object.fields.get("status").map(function_sdk_rust::resource::pb_to_json);
-    let mut merged = present.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let present = object
+        .fields
+        .get("status")
+        .map(function_sdk_rust::resource::pb_to_json);
+    let mut merged = present
+        .as_ref()
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     merged.extend(status.as_object().cloned().unwrap_or_default());
-    object.fields.insert("status".into(), json_to_pb(&Value::Object(merged)));
+    object
+        .fields
+        .insert("status".into(), json_to_pb(&Value::Object(merged)));
 }
 
 fn condition(condition: &Condition) -> ProtoCondition {
@@ -85,7 +96,11 @@ fn condition(condition: &Condition) -> ProtoCondition {
 }
 
 fn event(event: &Event) -> ProtoResult {
-    let severity = if event.is_warning { Severity::Warning } else { Severity::Normal };
+    let severity = if event.is_warning {
+        Severity::Warning
+    } else {
+        Severity::Normal
+    };
     ProtoResult {
         severity: severity.into(),
         message: event.message.clone(),

@@ -24,7 +24,10 @@ pub struct Manifest {
 pub fn namespaced() -> Vec<Manifest> {
     let plural = PostgresqlInstance::PLURAL;
     vec![
-        Manifest { file: format!("{plural}.xrd.yaml"), object: namespaced_definition::<PostgresqlInstance>() },
+        Manifest {
+            file: format!("{plural}.xrd.yaml"),
+            object: namespaced_definition::<PostgresqlInstance>(),
+        },
         Manifest {
             file: format!("{plural}.composition.yaml"),
             object: composition::<PostgresqlInstance>(PostgresqlInstance::KIND, plural),
@@ -35,10 +38,17 @@ pub fn namespaced() -> Vec<Manifest> {
 /// Everything in configuration-tenancy-claims: definitions with claims, and their Compositions.
 pub fn claims() -> Vec<Manifest> {
     let plural = composite_plural::<PostgresqlInstance>();
-    let object = composition::<PostgresqlInstance>(&composite_kind::<PostgresqlInstance>(), &plural);
+    let object =
+        composition::<PostgresqlInstance>(&composite_kind::<PostgresqlInstance>(), &plural);
     vec![
-        Manifest { file: format!("{plural}.xrd.yaml"), object: claim_definition::<PostgresqlInstance>() },
-        Manifest { file: format!("{plural}.composition.yaml"), object },
+        Manifest {
+            file: format!("{plural}.xrd.yaml"),
+            object: claim_definition::<PostgresqlInstance>(),
+        },
+        Manifest {
+            file: format!("{plural}.composition.yaml"),
+            object,
+        },
     ]
 }
 
@@ -103,7 +113,9 @@ fn version<C: Claim>() -> Value {
 }
 
 fn schema<C: Claim>() -> Value {
-    let rules = C::RULES.iter().map(|(rule, message)| json!({ "rule": rule, "message": message }));
+    let rules = C::RULES
+        .iter()
+        .map(|(rule, message)| json!({ "rule": rule, "message": message }));
     json!({
         "type": "object",
         "description": C::DESCRIPTION,
@@ -143,4 +155,94 @@ fn composite_kind<C: Claim>() -> String {
 
 fn composite_plural<C: Claim>() -> String {
     format!("x{}", C::PLURAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fields that Crossplane adds to composites and claims; it would overwrite ours.
+    const MACHINERY: [&str; 12] = [
+        "crossplane",
+        "claimRef",
+        "resourceRef",
+        "resourceRefs",
+        "compositionRef",
+        "compositionSelector",
+        "compositionRevisionRef",
+        "compositionRevisionSelector",
+        "compositionUpdatePolicy",
+        "compositeDeletePolicy",
+        "writeConnectionSecretToRef",
+        "publishConnectionDetailsTo",
+    ];
+
+    fn properties(part: &str) -> Value {
+        schema::<PostgresqlInstance>()["properties"][part]["properties"].clone()
+    }
+
+    fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if field["description"].as_str().is_none_or(str::is_empty) {
+                found.push(path.clone());
+            }
+            undescribed(&path, field, found);
+            undescribed(&path, &field["items"], found);
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_description() {
+        let mut found = Vec::new();
+        undescribed("", &schema::<PostgresqlInstance>(), &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_field_is_one_that_crossplane_adds() {
+        let (spec, status) = (properties("spec"), properties("status"));
+        assert!(MACHINERY.iter().all(|name| spec.get(name).is_none()));
+        for name in [
+            "conditions",
+            "connectionDetails",
+            "claimConditionTypes",
+            "crossplane",
+        ] {
+            assert!(status.get(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn both_packages_have_the_same_schema() {
+        let versions = |manifests: &[Manifest]| manifests[0].object["spec"]["versions"].clone();
+        assert_eq!(versions(&namespaced()), versions(&claims()));
+    }
+
+    #[test]
+    fn a_composite_and_its_claim_differ_in_kind_and_plural() {
+        let definition = &claims()[0].object["spec"];
+        assert_eq!(definition["names"]["kind"], "XPostgreSQLInstance");
+        assert_eq!(definition["claimNames"]["kind"], "PostgreSQLInstance");
+        assert_ne!(
+            definition["names"]["plural"],
+            definition["claimNames"]["plural"]
+        );
+    }
+
+    #[test]
+    fn every_composition_refers_to_the_composite_of_its_package() {
+        for manifests in [namespaced(), claims()] {
+            let [definition, composition] = &manifests[..] else {
+                panic!("a definition and a composition")
+            };
+            let names = &definition.object["spec"]["names"];
+            assert_eq!(
+                composition.object["spec"]["compositeTypeRef"]["kind"],
+                names["kind"]
+            );
+            let default = &definition.object["spec"]["defaultCompositionRef"]["name"];
+            assert_eq!(&composition.object["metadata"]["name"], default);
+        }
+    }
 }

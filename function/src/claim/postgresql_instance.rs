@@ -3,7 +3,10 @@
 //! What names are made of (environment, service, database name) cannot be changed, because a new name
 //! would mean a new database and the deletion of the old one.
 
-#![expect(unreachable_pub, reason = "KubeSchema derives through a copy of the struct")]
+#![expect(
+    unreachable_pub,
+    reason = "KubeSchema derives through a copy of the struct"
+)]
 
 use kube::KubeSchema;
 use managed::ConfigRef;
@@ -21,12 +24,29 @@ impl Claim for PostgresqlInstance {
     const KIND: &'static str = "PostgreSQLInstance";
     const PLURAL: &'static str = "postgresqlinstances";
     const SHORT_NAMES: &'static [&'static str] = &["pginstance"];
-    const DESCRIPTION: &'static str = "A database on a shared PostgreSQL server, with logins whose credentials are in Vault.";
+    const DESCRIPTION: &'static str =
+        "A database on a shared PostgreSQL server, with logins whose credentials are in Vault.";
     const COLUMNS: &'static [Column] = &[
-        Column { name: "ENVIRONMENT", path: ".spec.environment", wide: false },
-        Column { name: "DATABASE", path: ".status.database.name", wide: false },
-        Column { name: "VAULT-PATH", path: ".status.vaultPath", wide: false },
-        Column { name: "NEXT", path: ".status.nextStep", wide: true },
+        Column {
+            name: "ENVIRONMENT",
+            path: ".spec.environment",
+            wide: false,
+        },
+        Column {
+            name: "DATABASE",
+            path: ".status.database.name",
+            wide: false,
+        },
+        Column {
+            name: "VAULT-PATH",
+            path: ".status.vaultPath",
+            wide: false,
+        },
+        Column {
+            name: "NEXT",
+            path: ".status.nextStep",
+            wide: true,
+        },
     ];
     const RULES: &'static [(&'static str, &'static str)] = &[(
         "has(self.spec.service) || self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
@@ -58,7 +78,10 @@ pub struct PostgresqlInstanceSpec {
     /// Service that uses the database. Part of the names of database and roles and of the Vault path.
     /// Default: the name of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub service: Option<String>,
     /// The database.
     #[serde(default)]
@@ -89,7 +112,10 @@ pub struct DatabaseSpec {
     /// it: `orders` in namespace `shop` becomes `shop_orders`. Default: environment and service, which
     /// makes `shop_dev_orders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-_a-z0-9]*[a-z0-9])?$")
+    )]
     pub name: Option<String>,
     /// How many sessions the database may have at once. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +133,10 @@ pub struct DatabaseSpec {
 pub struct Access {
     /// Name of the login within the claim, such as `reporting`. The role on the server is named after
     /// environment, service and this name.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
     pub name: String,
     /// What the login may do: `owner` everything in this database, `readwrite` read and change rows,
     /// `readonly` read rows.
@@ -119,7 +148,9 @@ pub struct Access {
 }
 
 /// What a login may do in the database.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Everything: make and change tables, read and change rows.
@@ -151,17 +182,27 @@ pub struct VaultSpec {
     pub enabled: bool,
     /// Where the KV version 2 engine is mounted.
     #[serde(default = "default_mount")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
+    )]
     pub mount: String,
     /// Path below the mount. Default: `infrastructure/databases/<environment>/<service>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 384), regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
+    #[schemars(
+        length(min = 1, max = 384),
+        regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
+    )]
     pub path: Option<String>,
 }
 
 impl Default for VaultSpec {
     fn default() -> Self {
-        Self { enabled: true, mount: default_mount(), path: None }
+        Self {
+            enabled: true,
+            mount: default_mount(),
+            path: None,
+        }
     }
 }
 

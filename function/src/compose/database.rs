@@ -44,16 +44,36 @@ pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
 /// Everything a claim becomes, in the order in which one builds on the other.
 fn resources(plan: &Plan, observed: &Observed) -> Vec<Composed> {
     let mut resources = vec![
-        Composed::new(observed, role::OWNERS_KEY, Aspect::Database, &role::owners(plan)),
+        Composed::new(
+            observed,
+            role::OWNERS_KEY,
+            Aspect::Database,
+            &role::owners(plan),
+        ),
         Composed::new(observed, DATABASE_KEY, Aspect::Database, &database(plan)),
     ];
-    resources.extend(plan.groups().map(|group| role::group(plan, observed, group)));
-    resources.extend(plan.logins.iter().map(|login| role::login(plan, observed, login)));
+    resources.extend(
+        plan.groups()
+            .map(|group| role::group(plan, observed, group)),
+    );
+    resources.extend(
+        plan.logins
+            .iter()
+            .map(|login| role::login(plan, observed, login)),
+    );
     resources.extend(privilege::of_owners(plan, observed));
-    resources.extend(plan.groups().flat_map(|group| privilege::of_group(plan, observed, group)));
+    resources.extend(
+        plan.groups()
+            .flat_map(|group| privilege::of_group(plan, observed, group)),
+    );
     if plan.spec.vault.enabled {
         let secrets = plan.logins.iter().map(|login| {
-            Composed::new(observed, login.vault_key(), Aspect::Vault, &credential::secret(plan, login))
+            Composed::new(
+                observed,
+                login.vault_key(),
+                Aspect::Vault,
+                &credential::secret(plan, login),
+            )
         });
         resources.extend(secrets);
     }
@@ -77,7 +97,8 @@ fn database(plan: &Plan) -> ManagedResource<Database> {
         ..DatabaseParameters::default()
     };
     let mut database = ManagedResource::new(&plan.database.object, parameters);
-    database.metadata.annotations = Some([(EXTERNAL_NAME.into(), plan.database.name.clone())].into());
+    database.metadata.annotations =
+        Some([(EXTERNAL_NAME.into(), plan.database.name.clone())].into());
     database.metadata.namespace = Some(plan.namespace.clone());
     database.spec.provider_config_ref = plan.spec.provider_configs.postgresql.clone();
     keep_data(plan, &mut database);
@@ -95,7 +116,9 @@ fn keep_data<K: managed::Kind>(plan: &Plan, managed: &mut ManagedResource<K>) {
 }
 
 fn connection_secret(login: &Login) -> LocalSecretReference {
-    LocalSecretReference { name: login.secret.clone() }
+    LocalSecretReference {
+        name: login.secret.clone(),
+    }
 }
 
 /// What a login is a member of.

@@ -15,9 +15,13 @@ const LONGEST_OBJECT: usize = 63;
 /// Longest last part that stays readable in a name that had to be cut.
 const LONGEST_LAST: usize = 20;
 
-/// Name of a role or database.
+/// Name of a role or database. `PostgreSQL` keeps names that begin with `pg_` to itself; no namespace
+/// is empty, so nothing else begins with `_`.
 pub(super) fn identifier(parts: &[&str]) -> String {
-    shortened(parts, "_", LONGEST_IDENTIFIER)
+    match parts {
+        ["pg", ..] => shortened(&[&[""], parts].concat(), "_", LONGEST_IDENTIFIER),
+        _ => shortened(parts, "_", LONGEST_IDENTIFIER),
+    }
 }
 
 /// Name of a Kubernetes object.
@@ -32,7 +36,10 @@ fn shortened(parts: &[&str], separator: &str, longest: usize) -> String {
     if whole.len() <= longest {
         return whole;
     }
-    let last = parts.last().copied().filter(|last| last.len() <= LONGEST_LAST);
+    let last = parts
+        .last()
+        .copied()
+        .filter(|last| last.len() <= LONGEST_LAST);
     let tail = match last {
         Some(last) => format!("{separator}{}{separator}{last}", fingerprint(&whole)),
         None => format!("{separator}{}", fingerprint(&whole)),
@@ -43,7 +50,11 @@ fn shortened(parts: &[&str], separator: &str, longest: usize) -> String {
 
 /// The first 32 bits of the SHA-256 in hexadecimal.
 fn fingerprint(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -52,8 +63,19 @@ mod tests {
 
     #[test]
     fn a_name_that_fits_is_its_parts() {
-        assert_eq!(identifier(&["shop", "dev", "user-service"]), "shop_dev_user-service");
-        assert_eq!(object(&["dev", "user-service", "database"]), "dev-user-service-database");
+        assert_eq!(
+            identifier(&["shop", "dev", "user-service"]),
+            "shop_dev_user-service"
+        );
+        assert_eq!(
+            object(&["dev", "user-service", "database"]),
+            "dev-user-service-database"
+        );
+    }
+
+    #[test]
+    fn a_name_does_not_begin_like_those_of_the_server() {
+        assert_eq!(identifier(&["pg", "dev", "orders"]), "_pg_dev_orders");
     }
 
     #[test]
@@ -61,14 +83,26 @@ mod tests {
         let service = "s".repeat(63);
         let owners = identifier(&["shop", "dev", &service, "owners"]);
         assert_eq!(owners.len(), 63);
-        assert_eq!(owners, format!("shop_dev_{}_db5a4127_owners", "s".repeat(38)));
+        assert_eq!(
+            owners,
+            format!("shop_dev_{}_401ac5b7_owners", "s".repeat(38))
+        );
     }
 
     #[test]
     fn long_names_that_differ_only_at_the_end_stay_different() {
-        let (one, two) = (format!("{}1", "s".repeat(62)), format!("{}2", "s".repeat(62)));
-        assert_ne!(identifier(&["shop", "dev", &one]), identifier(&["shop", "dev", &two]));
-        assert_ne!(identifier(&["shop", "dev", &one, "owners"]), identifier(&["shop", "dev", &two, "owners"]));
+        let (one, two) = (
+            format!("{}1", "s".repeat(62)),
+            format!("{}2", "s".repeat(62)),
+        );
+        assert_ne!(
+            identifier(&["shop", "dev", &one]),
+            identifier(&["shop", "dev", &two])
+        );
+        assert_ne!(
+            identifier(&["shop", "dev", &one, "owners"]),
+            identifier(&["shop", "dev", &two, "owners"])
+        );
     }
 
     #[test]

@@ -34,12 +34,29 @@ pub struct Event {
 
 impl Condition {
     /// The condition `kind` from the standing of everything in one aspect.
-    pub(super) fn of(kind: &'static str, aspect: Aspect, resources: &[Composed], ready: &str) -> Self {
-        match first_cause(resources.iter().filter(|resource| resource.aspect == aspect)) {
-            None => Self { kind, status: Truth::True, reason: "Available".into(), message: ready.into() },
-            Some((_, Cause { reason, message })) => {
-                Self { kind, status: Truth::False, reason: reason.clone(), message: message.clone() }
-            }
+    pub(super) fn of(
+        kind: &'static str,
+        aspect: Aspect,
+        resources: &[Composed],
+        ready: &str,
+    ) -> Self {
+        match first_cause(
+            resources
+                .iter()
+                .filter(|resource| resource.aspect == aspect),
+        ) {
+            None => Self {
+                kind,
+                status: Truth::True,
+                reason: "Available".into(),
+                message: ready.into(),
+            },
+            Some((_, Cause { reason, message })) => Self {
+                kind,
+                status: Truth::False,
+                reason: reason.clone(),
+                message: message.clone(),
+            },
         }
     }
 }
@@ -56,7 +73,10 @@ pub(super) fn first_cause<'a>(
         Standing::Waiting(cause) => Some((resource, cause)),
         _ => None,
     };
-    resources.clone().find_map(failing).or_else(|| resources.clone().find_map(waiting))
+    resources
+        .clone()
+        .find_map(failing)
+        .or_else(|| resources.clone().find_map(waiting))
 }
 
 /// What to do about whatever is not ready; `None` when all is.
@@ -65,7 +85,10 @@ pub(super) fn remedy(resources: &[Composed], namespace: &str) -> Option<String> 
     if let Standing::Waiting(_) = resource.standing {
         return Some(format!("wait for {} {}", resource.kind, resource.name));
     }
-    let look = format!("kubectl -n {namespace} describe {} {}", resource.resource, resource.name);
+    let look = format!(
+        "kubectl -n {namespace} describe {} {}",
+        resource.resource, resource.name
+    );
     Some(match cause.message.rsplit_once("; ") {
         Some((_, remedy)) => format!("{remedy}; for more: {look}"),
         None => format!("see {look}"),

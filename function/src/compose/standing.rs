@@ -32,7 +32,12 @@ pub struct Cause {
 }
 
 /// Judges a composed resource of the given kind and name against the spec that is wanted.
-pub(super) fn standing(kind: &str, name: &str, wanted: &Value, observed: Option<&Composed>) -> Standing {
+pub(super) fn standing(
+    kind: &str,
+    name: &str,
+    wanted: &Value,
+    observed: Option<&Composed>,
+) -> Standing {
     let cause = |reason: &str, message: &str| Cause {
         reason: reason.into(),
         message: format!("{kind} {name}: {message}"),
@@ -41,20 +46,33 @@ pub(super) fn standing(kind: &str, name: &str, wanted: &Value, observed: Option<
         return Standing::Waiting(cause("Creating", "it is not made yet; wait"));
     };
     if observed.metadata.deletion_timestamp.is_some() {
-        return Standing::Failing(cause("Deleting", "it is being deleted; wait, it is made again"));
+        return Standing::Failing(cause(
+            "Deleting",
+            "it is being deleted; wait, it is made again",
+        ));
     }
     if !contains(&observed.object["spec"], wanted) {
         return Standing::Waiting(cause("Applying", "its spec is about to change; wait"));
     }
     let (synced, ready) = (observed.condition(SYNCED), observed.condition(READY));
-    if [synced, ready].iter().flatten().any(|condition| is_stale(condition, observed)) {
+    if [synced, ready]
+        .iter()
+        .flatten()
+        .any(|condition| is_stale(condition, observed))
+    {
         return Standing::Waiting(cause("Applying", "its spec was changed just now; wait"));
     }
     match (synced, ready) {
-        (Some(synced), _) if synced.status != "True" => Standing::Failing(cause(&synced.reason, said(synced))),
+        (Some(synced), _) if synced.status != "True" => {
+            Standing::Failing(cause(&synced.reason, said(synced)))
+        }
         (Some(_), Some(ready)) if ready.status == "True" => Standing::Ready,
-        (_, Some(ready)) if ready.reason == "Creating" => Standing::Waiting(cause("Creating", said(ready))),
-        (_, Some(ready)) if ready.status != "True" => Standing::Failing(cause(&ready.reason, said(ready))),
+        (_, Some(ready)) if ready.reason == "Creating" => {
+            Standing::Waiting(cause("Creating", said(ready)))
+        }
+        (_, Some(ready)) if ready.status != "True" => {
+            Standing::Failing(cause(&ready.reason, said(ready)))
+        }
         _ => Standing::Waiting(cause("Creating", "the provider has not seen it yet; wait")),
     }
 }
@@ -67,18 +85,27 @@ fn is_stale(condition: &Condition, observed: &Composed) -> bool {
 }
 
 fn said(condition: &Condition) -> &str {
-    if condition.message.is_empty() { &condition.reason } else { &condition.message }
+    if condition.message.is_empty() {
+        &condition.reason
+    } else {
+        &condition.message
+    }
 }
 
 /// True when everything that is wanted is there. What others have added does not matter.
 fn contains(observed: &Value, wanted: &Value) -> bool {
     match (observed, wanted) {
-        (Value::Object(observed), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(key, wanted)| observed.get(key).is_some_and(|observed| contains(observed, wanted))),
+        (Value::Object(observed), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
+            observed
+                .get(key)
+                .is_some_and(|observed| contains(observed, wanted))
+        }),
         (Value::Array(observed), Value::Array(wanted)) => {
             observed.len() == wanted.len()
-                && observed.iter().zip(wanted).all(|(observed, wanted)| contains(observed, wanted))
+                && observed
+                    .iter()
+                    .zip(wanted)
+                    .all(|(observed, wanted)| contains(observed, wanted))
         }
         _ => observed == wanted,
     }
@@ -91,7 +118,13 @@ mod tests {
     use super::*;
     use crate::observed::Metadata;
 
-    fn condition(kind: &str, status: &str, reason: &str, message: &str, generation: i64) -> Condition {
+    fn condition(
+        kind: &str,
+        status: &str,
+        reason: &str,
+        message: &str,
+        generation: i64,
+    ) -> Condition {
         serde_json::from_value(json!({
             "type": kind, "status": status, "reason": reason, "message": message,
             "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -101,7 +134,10 @@ mod tests {
 
     fn observed(conditions: Vec<Condition>) -> Composed {
         Composed {
-            metadata: Metadata { generation: Some(2), ..Metadata::default() },
+            metadata: Metadata {
+                generation: Some(2),
+                ..Metadata::default()
+            },
             conditions,
             object: json!({"spec": {"forProvider": {"a": 1, "added": true}}}),
         }
@@ -112,7 +148,10 @@ mod tests {
     }
 
     fn failing(reason: &str, message: &str) -> Standing {
-        Standing::Failing(Cause { reason: reason.into(), message: message.into() })
+        Standing::Failing(Cause {
+            reason: reason.into(),
+            message: message.into(),
+        })
     }
 
     fn reason(standing: Standing) -> String {
@@ -126,7 +165,10 @@ mod tests {
     fn ready_needs_both_conditions() {
         let synced = condition("Synced", "True", "ReconcileSuccess", "", 2);
         let ready = condition("Ready", "True", "Available", "", 2);
-        assert_eq!(judge(Some(&observed(vec![synced.clone(), ready.clone()]))), Standing::Ready);
+        assert_eq!(
+            judge(Some(&observed(vec![synced.clone(), ready.clone()]))),
+            Standing::Ready
+        );
         assert_ne!(judge(Some(&observed(vec![synced]))), Standing::Ready);
         assert_ne!(judge(Some(&observed(vec![ready]))), Standing::Ready);
         assert_ne!(judge(Some(&observed(vec![]))), Standing::Ready);
@@ -137,9 +179,18 @@ mod tests {
     fn a_failed_pass_is_reported_in_the_words_of_the_resource() {
         let conditions = vec![
             condition("Ready", "True", "Available", "", 2),
-            condition("Synced", "False", "ReconcileError", "role \"a\" is missing; create it", 2),
+            condition(
+                "Synced",
+                "False",
+                "ReconcileError",
+                "role \"a\" is missing; create it",
+                2,
+            ),
         ];
-        let expected = failing("ReconcileError", "Role app: role \"a\" is missing; create it");
+        let expected = failing(
+            "ReconcileError",
+            "Role app: role \"a\" is missing; create it",
+        );
         assert_eq!(judge(Some(&observed(conditions))), expected);
     }
 

@@ -92,8 +92,14 @@ impl Plan {
 
     /// Groups that have a member, the owners aside.
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
-        let used: BTreeSet<_> = self.logins.iter().map(|login| login.access.profile).collect();
-        used.into_iter().filter(|profile| *profile != Profile::Owner).map(|profile| self.group(profile))
+        let used: BTreeSet<_> = self
+            .logins
+            .iter()
+            .map(|login| login.access.profile)
+            .collect();
+        used.into_iter()
+            .filter(|profile| *profile != Profile::Owner)
+            .map(|profile| self.group(profile))
     }
 
     /// Name of the managed resource with the given last parts.
@@ -142,19 +148,37 @@ impl Group {
 }
 
 impl Login {
-    fn of(spec: &PostgresqlInstanceSpec, namespace: &str, service: &str, access: Access, is_first: bool) -> Self {
+    fn of(
+        spec: &PostgresqlInstanceSpec,
+        namespace: &str,
+        service: &str,
+        access: Access,
+        is_first: bool,
+    ) -> Self {
         let (environment, label) = (spec.environment.as_str(), access.name.as_str());
         let path = spec.vault.path.clone();
-        let path = path.unwrap_or_else(|| format!("infrastructure/databases/{environment}/{service}"));
-        let (server, kubernetes) = ([namespace, environment, service, label], [environment, service]);
+        let path =
+            path.unwrap_or_else(|| format!("infrastructure/databases/{environment}/{service}"));
+        let (server, kubernetes) = (
+            [namespace, environment, service, label],
+            [environment, service],
+        );
         // The login that bears the name of the service needs no second one.
         let parts = if label == service { 3 } else { 4 };
-        let secret = if label == service { vec!["credentials"] } else { vec!["credentials", label] };
+        let secret = if label == service {
+            vec!["credentials"]
+        } else {
+            vec!["credentials", label]
+        };
         Self {
             role: name::identifier(&server[..parts]),
             object: name::object(&[&kubernetes[..], &["login", label]].concat()),
             secret: name::object(&[&kubernetes[..], &secret[..]].concat()),
-            vault_path: if is_first { path } else { format!("{path}/{label}") },
+            vault_path: if is_first {
+                path
+            } else {
+                format!("{path}/{label}")
+            },
             access,
             is_first,
         }
@@ -167,7 +191,11 @@ impl Login {
 
     /// Key of the `KVSecret`. The one at the claim's own path keeps its key whoever is first.
     pub(super) fn vault_key(&self) -> String {
-        if self.is_first { "vault".into() } else { format!("vault-{}", self.access.name) }
+        if self.is_first {
+            "vault".into()
+        } else {
+            format!("vault-{}", self.access.name)
+        }
     }
 }
 
@@ -175,28 +203,43 @@ fn logins(spec: &PostgresqlInstanceSpec, namespace: &str, service: &str) -> Vec<
     let mut access = spec.access.clone();
     if access.is_empty() {
         let name = service.to_owned();
-        access.push(Access { name, profile: Profile::Owner, connection_limit: None });
+        access.push(Access {
+            name,
+            profile: Profile::Owner,
+            connection_limit: None,
+        });
     }
     let logins = access.into_iter().enumerate();
-    logins.map(|(at, access)| Login::of(spec, namespace, service, access, at == 0)).collect()
+    logins
+        .map(|(at, access)| Login::of(spec, namespace, service, access, at == 0))
+        .collect()
 }
 
 /// What admission refuses as well; a Composition may be used with a schema of its own.
 fn check(spec: &PostgresqlInstanceSpec, service: &str) -> Result<(), Refusal> {
     let refused = |field: String, cause: String| Err(Refusal::Field { field, cause });
     if !is_label(service) {
-        return refused("service".into(), format!("{service:?} is no lower case name of at most 63 characters"));
+        return refused(
+            "service".into(),
+            format!("{service:?} is no lower case name of at most 63 characters"),
+        );
     }
     if let Some(name) = &spec.database.name
         && !is_database(name)
     {
-        return refused("database.name".into(), format!("{name:?} cannot be the name of a database"));
+        return refused(
+            "database.name".into(),
+            format!("{name:?} cannot be the name of a database"),
+        );
     }
     let mut seen = BTreeSet::new();
     for (at, Access { name, .. }) in spec.access.iter().enumerate() {
         let field = format!("access[{at}].name");
         if !is_label(name) {
-            return refused(field, format!("{name:?} is no lower case name of at most 63 characters"));
+            return refused(
+                field,
+                format!("{name:?} is no lower case name of at most 63 characters"),
+            );
         }
         if GROUPS.contains(&name.as_str()) {
             return refused(field, format!("{name:?} is a group of this database"));
@@ -209,13 +252,18 @@ fn check(spec: &PostgresqlInstanceSpec, service: &str) -> Result<(), Refusal> {
 }
 
 fn check_path(spec: &PostgresqlInstanceSpec) -> Result<(), Refusal> {
-    let Some(path) = &spec.vault.path else { return Ok(()) };
+    let Some(path) = &spec.vault.path else {
+        return Ok(());
+    };
     let is_segment = |segment: &str| !segment.is_empty() && segment != "." && segment != "..";
     if path.split('/').all(is_segment) {
         return Ok(());
     }
     let cause = format!("{path:?} has an empty segment, or . or ..");
-    Err(Refusal::Field { field: "vault.path".into(), cause })
+    Err(Refusal::Field {
+        field: "vault.path".into(),
+        cause,
+    })
 }
 
 /// A DNS label, as the names of services and namespaces are.

@@ -37,7 +37,13 @@ enum Target {
 }
 
 impl Target {
-    const ALL: [Self; 5] = [Self::Database, Self::Schema, Self::Tables, Self::Sequences, Self::Routines];
+    const ALL: [Self; 5] = [
+        Self::Database,
+        Self::Schema,
+        Self::Tables,
+        Self::Sequences,
+        Self::Routines,
+    ];
 
     /// Last part of names and keys.
     const fn label(self) -> &'static str {
@@ -103,7 +109,9 @@ pub(super) fn of_group(plan: &Plan, observed: &Observed, group: Group) -> Vec<Co
 }
 
 fn grants(plan: &Plan, observed: &Observed, group: &Group) -> Vec<Composed> {
-    let granted = Target::ALL.into_iter().filter(|target| !target.privileges(group.profile).is_empty());
+    let granted = Target::ALL
+        .into_iter()
+        .filter(|target| !target.privileges(group.profile).is_empty());
     let composed = granted.map(|target| {
         let key = format!("grant-{}-{}", group.label, target.label());
         Composed::new(observed, key, Aspect::Access, &grant(plan, group, target))
@@ -129,7 +137,11 @@ fn grant(plan: &Plan, group: &Group, target: Target) -> ManagedResource<Grant> {
     grant
 }
 
-fn default_privileges(plan: &Plan, group: &Group, target: Target) -> Option<ManagedResource<DefaultPrivileges>> {
+fn default_privileges(
+    plan: &Plan,
+    group: &Group,
+    target: Target,
+) -> Option<ManagedResource<DefaultPrivileges>> {
     let privileges = target.privileges(group.profile);
     if privileges.is_empty() {
         return None;

@@ -29,8 +29,18 @@ pub(super) fn conditions(plan: &Plan, resources: &[Composed]) -> Vec<Condition> 
     let database = &plan.database.name;
     let logins = plan.logins.len();
     vec![
-        Condition::of(DATABASE_READY, Aspect::Database, resources, &format!("database {database} is ready")),
-        Condition::of(ACCESS_READY, Aspect::Access, resources, &format!("{} can log in", counted(logins, "role"))),
+        Condition::of(
+            DATABASE_READY,
+            Aspect::Database,
+            resources,
+            &format!("database {database} is ready"),
+        ),
+        Condition::of(
+            ACCESS_READY,
+            Aspect::Access,
+            resources,
+            &format!("{} can log in", counted(logins, "role")),
+        ),
         credentials(plan, resources),
     ]
 }
@@ -59,18 +69,29 @@ fn credentials(plan: &Plan, resources: &[Composed]) -> Condition {
 /// The status of the claim.
 pub(super) fn status(plan: &Plan, observed: &Observed, resources: &[Composed]) -> Value {
     let last: PostgresqlInstanceStatus = observed.composite.last_status();
-    let next_step = outlook::remedy(resources, &plan.namespace).unwrap_or_else(|| read_credentials(plan));
+    let next_step =
+        outlook::remedy(resources, &plan.namespace).unwrap_or_else(|| read_credentials(plan));
     let status = PostgresqlInstanceStatus {
         next_step: Some(next_step),
-        vault_path: plan.spec.vault.enabled.then(|| plan.vault_path(&plan.logins[0])),
+        vault_path: plan
+            .spec
+            .vault
+            .enabled
+            .then(|| plan.vault_path(&plan.logins[0])),
         database: Some(database(plan, observed, last.database)),
-        access: plan.logins.iter().map(|login| access(plan, observed, login, &last.access)).collect(),
+        access: plan
+            .logins
+            .iter()
+            .map(|login| access(plan, observed, login, &last.access))
+            .collect(),
     };
     serde_json::to_value(status).expect("a status is JSON")
 }
 
 fn database(plan: &Plan, observed: &Observed, last: Option<DatabaseStatus>) -> DatabaseStatus {
-    let found = observed.at_provider::<Database>(DATABASE_KEY).unwrap_or_default();
+    let found = observed
+        .at_provider::<Database>(DATABASE_KEY)
+        .unwrap_or_default();
     let last = last.unwrap_or_default();
     DatabaseStatus {
         name: plan.database.name.clone(),
@@ -82,8 +103,12 @@ fn database(plan: &Plan, observed: &Observed, last: Option<DatabaseStatus>) -> D
 
 fn access(plan: &Plan, observed: &Observed, login: &Login, last: &[AccessStatus]) -> AccessStatus {
     let vault_path = plan.spec.vault.enabled.then(|| plan.vault_path(login));
-    let found = observed.at_provider::<KvSecret>(&login.vault_key()).unwrap_or_default();
-    let last = last.iter().find(|last| last.name == login.access.name && last.vault_path == vault_path);
+    let found = observed
+        .at_provider::<KvSecret>(&login.vault_key())
+        .unwrap_or_default();
+    let last = last
+        .iter()
+        .find(|last| last.name == login.access.name && last.vault_path == vault_path);
     let is_in_vault = vault_path.is_some();
     AccessStatus {
         name: login.access.name.clone(),
@@ -91,17 +116,29 @@ fn access(plan: &Plan, observed: &Observed, login: &Login, last: &[AccessStatus]
         role: login.role.clone(),
         secret_name: login.secret.clone(),
         vault_path,
-        vault_version: found.version.or(last.and_then(|last| last.vault_version)).filter(|_| is_in_vault),
-        written_at: found.created_time.or(last.and_then(|last| last.written_at.clone())).filter(|_| is_in_vault),
+        vault_version: found
+            .version
+            .or(last.and_then(|last| last.vault_version))
+            .filter(|_| is_in_vault),
+        written_at: found
+            .created_time
+            .or(last.and_then(|last| last.written_at.clone()))
+            .filter(|_| is_in_vault),
     }
 }
 
 fn read_credentials(plan: &Plan) -> String {
     let first = &plan.logins[0];
     if plan.spec.vault.enabled {
-        return format!("read the credentials: vault kv get {}", plan.vault_path(first));
+        return format!(
+            "read the credentials: vault kv get {}",
+            plan.vault_path(first)
+        );
     }
-    format!("read the credentials: kubectl -n {} get secret {} -o yaml", plan.namespace, first.secret)
+    format!(
+        "read the credentials: kubectl -n {} get secret {} -o yaml",
+        plan.namespace, first.secret
+    )
 }
 
 impl Plan {
@@ -112,5 +149,9 @@ impl Plan {
 }
 
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }

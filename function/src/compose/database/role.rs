@@ -64,7 +64,10 @@ fn acting_as(group: &Group) -> Vec<ConfigurationParameter> {
 }
 
 fn nobody() -> RoleParameters {
-    RoleParameters { privileges: privileges(false), ..RoleParameters::default() }
+    RoleParameters {
+        privileges: privileges(false),
+        ..RoleParameters::default()
+    }
 }
 
 const fn privileges(login: bool) -> RolePrivileges {
@@ -79,7 +82,12 @@ const fn privileges(login: bool) -> RolePrivileges {
     }
 }
 
-fn role(plan: &Plan, object: &str, name: &str, parameters: RoleParameters) -> ManagedResource<Role> {
+fn role(
+    plan: &Plan,
+    object: &str,
+    name: &str,
+    parameters: RoleParameters,
+) -> ManagedResource<Role> {
     let mut role = ManagedResource::new(object, parameters);
     role.metadata.annotations = Some([(EXTERNAL_NAME.into(), name.to_owned())].into());
     role.metadata.namespace = Some(plan.namespace.clone());

@@ -1,0 +1,290 @@
+//! What must hold for every request: nothing that exists is dropped, nothing depends on chance.
+
+mod fixture;
+
+use std::collections::BTreeSet;
+
+use fixture::{change, change_composed, object, request, settled};
+use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
+use function_tenancy::run;
+use serde_json::{Value, json};
+
+const CLAIMS: [&str; 8] = [
+    "minimal",
+    "three_logins",
+    "vault_disabled",
+    "vault_path",
+    "orphan",
+    "classic_claim",
+    "long_names",
+    "earlier_function",
+];
+
+fn keys(response: &RunFunctionResponse) -> BTreeSet<String> {
+    response
+        .desired
+        .as_ref()
+        .unwrap()
+        .resources
+        .keys()
+        .cloned()
+        .collect()
+}
+
+fn with_spec(edit: impl FnOnce(&mut Value)) -> RunFunctionRequest {
+    let mut request = request("minimal");
+    change(
+        request
+            .observed
+            .as_mut()
+            .unwrap()
+            .composite
+            .as_mut()
+            .unwrap(),
+        |composite| {
+            edit(&mut composite["spec"]);
+        },
+    );
+    request
+}
+
+fn refusal(request: &RunFunctionRequest) -> String {
+    let response = run(request);
+    let fatal = response
+        .results
+        .iter()
+        .find(|result| result.severity() == Severity::Fatal);
+    assert_eq!(
+        response.desired, request.desired,
+        "a refusal wants what was wanted before"
+    );
+    fatal
+        .map(|result| result.message.clone())
+        .unwrap_or_default()
+}
+
+/// Ways in which an observed resource may be incomplete.
+fn damages() -> [fn(&mut Value); 7] {
+    [
+        |object| drop(object.as_object_mut().unwrap().remove("status")),
+        |object| drop(object.as_object_mut().unwrap().remove("spec")),
+        |object| object["status"] = json!({"conditions": "nonsense"}),
+        |object| object["status"]["atProvider"] = json!({"host": 7, "port": "x", "version": {}}),
+        |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T20:00:00Z"),
+        |object| object["spec"]["forProvider"] = json!({"privileges": 3}),
+        |object| *object = json!({"apiVersion": "v1", "kind": "Unknown"}),
+    ]
+}
+
+#[test]
+fn every_observed_resource_is_wanted_whatever_is_missing_in_it() {
+    for name in CLAIMS {
+        let settled = settled(&request(name));
+        let all = keys(&run(&request(name)));
+        for key in settled.observed.as_ref().unwrap().resources.keys() {
+            for damage in damages() {
+                let mut request = settled.clone();
+                change_composed(&mut request, key, damage);
+                assert_eq!(keys(&run(&request)), all, "{name}: {key}");
+            }
+            let mut request = settled.clone();
+            request.observed.as_mut().unwrap().resources.remove(key);
+            assert_eq!(keys(&run(&request)), all, "{name}: {key} is gone");
+        }
+    }
+}
+
+#[test]
+fn the_same_request_gets_the_same_response() {
+    for name in CLAIMS {
+        let request = settled(&request(name));
+        assert_eq!(run(&request), run(&request), "{name}");
+    }
+}
+
+#[test]
+fn what_is_wanted_does_not_depend_on_what_is_observed() {
+    for name in CLAIMS {
+        let (first, later) = (run(&request(name)), run(&settled(&request(name))));
+        for (key, resource) in &first.desired.as_ref().unwrap().resources {
+            let later = &later.desired.as_ref().unwrap().resources[key];
+            assert_eq!(object(resource), object(later), "{name}: {key}");
+        }
+    }
+}
+
+#[test]
+fn names_are_within_the_limits_of_where_they_are_used() {
+    for name in CLAIMS {
+        let response = run(&request(name));
+        let mut seen = BTreeSet::new();
+        for resource in response.desired.as_ref().unwrap().resources.values() {
+            let object = object(resource);
+            let metadata = &object["metadata"];
+            assert!(metadata["name"].as_str().unwrap().len() <= 63);
+            if let Some(external) = metadata["annotations"]["crossplane.io/external-name"].as_str()
+            {
+                assert!(external.len() <= 63, "{external}");
+                assert!(
+                    seen.insert((object["kind"].to_string(), external.to_owned())),
+                    "{external} is there twice"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ready_and_settled_means_no_event_and_a_long_ttl() {
+    for name in CLAIMS {
+        let request = settled(&settled(&request(name)));
+        let response = run(&request);
+        assert!(
+            response.results.is_empty(),
+            "{name}: {:?}",
+            response.results
+        );
+        assert_eq!(response.meta.unwrap().ttl.unwrap().seconds, 600, "{name}");
+    }
+}
+
+#[test]
+fn a_changed_claim_is_not_ready_before_its_resources_follow() {
+    let mut request = settled(&settled(&request("minimal")));
+    change(
+        request
+            .observed
+            .as_mut()
+            .unwrap()
+            .composite
+            .as_mut()
+            .unwrap(),
+        |composite| {
+            composite["spec"]["database"] = json!({"connectionLimit": 5});
+        },
+    );
+    let response = run(&request);
+    let database = response
+        .conditions
+        .iter()
+        .find(|condition| condition.r#type == "DatabaseReady")
+        .unwrap();
+    assert_eq!(database.reason, "Applying");
+}
+
+#[test]
+fn another_first_login_keeps_the_secret_at_the_path_of_the_claim() {
+    let request = |names: [&str; 2]| {
+        let access = names.map(|name| json!({"name": name, "profile": "readonly"}));
+        with_spec(|spec| spec["access"] = json!(access))
+    };
+    let path = |request: &RunFunctionRequest| {
+        let response = run(request);
+        object(&response.desired.unwrap().resources["vault"])["spec"]["forProvider"]["path"].clone()
+    };
+    assert_eq!(path(&request(["a", "b"])), path(&request(["b", "a"])));
+}
+
+#[test]
+fn a_refusal_names_the_field() {
+    let cases: [(fn(&mut Value), &str); 9] = [
+        (
+            |spec| spec["environment"] = json!("moon"),
+            "spec.environment: unknown variant `moon`",
+        ),
+        (
+            |spec| drop(spec.as_object_mut().unwrap().remove("environment")),
+            "missing field `environment`",
+        ),
+        (
+            |spec| spec["service"] = json!("No Label"),
+            "spec.service: \"No Label\"",
+        ),
+        (
+            |spec| spec["service"] = json!("s".repeat(64)),
+            "spec.service: ",
+        ),
+        (
+            |spec| spec["database"] = json!({"name": "a\"b"}),
+            "spec.database.name: ",
+        ),
+        (
+            |spec| spec["access"] = json!([{"name": "owners", "profile": "owner"}]),
+            "spec.access[0].name: \"owners\"",
+        ),
+        (
+            |spec| {
+                spec["access"] =
+                    json!([{"name": "a", "profile": "owner"}, {"name": "a", "profile": "owner"}])
+            },
+            "spec.access[1].name: \"a\" is there twice",
+        ),
+        (
+            |spec| spec["access"] = json!([{"name": "a", "profile": "boss"}]),
+            "spec.access[0].profile: unknown variant",
+        ),
+        (
+            |spec| spec["vault"] = json!({"path": "a/../b"}),
+            "spec.vault.path: ",
+        ),
+    ];
+    for (edit, expected) in cases {
+        let message = refusal(&with_spec(edit));
+        assert!(
+            message.contains(expected),
+            "{message:?} does not contain {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn a_composite_that_nobody_claimed_is_refused() {
+    let mut request = request("classic_claim");
+    change(
+        request
+            .observed
+            .as_mut()
+            .unwrap()
+            .composite
+            .as_mut()
+            .unwrap(),
+        |composite| {
+            composite["spec"]
+                .as_object_mut()
+                .unwrap()
+                .remove("claimRef");
+        },
+    );
+    assert!(refusal(&request).contains("has no claim"));
+}
+
+#[test]
+fn another_kind_is_refused() {
+    let mut request = request("minimal");
+    change(
+        request
+            .observed
+            .as_mut()
+            .unwrap()
+            .composite
+            .as_mut()
+            .unwrap(),
+        |composite| {
+            composite["kind"] = json!("Teapot");
+        },
+    );
+    assert!(refusal(&request).contains("kind Teapot"));
+}
+
+#[test]
+fn no_secret_of_a_request_gets_into_a_response() {
+    let mut request = settled(&request("minimal"));
+    for resource in request.observed.as_mut().unwrap().resources.values_mut() {
+        resource
+            .connection_details
+            .insert("password".into(), b"canary-hunter2".to_vec());
+    }
+    let response = format!("{:?}", run(&request));
+    assert!(!response.contains("canary-hunter2"));
+    assert!(!response.contains(&format!("{:?}", b"canary-hunter2")));
+}
