@@ -29,6 +29,8 @@ pub(crate) struct Referent {
     pub controller: Option<String>,
     /// When it was made.
     pub created: Option<Timestamp>,
+    /// It was carried out once, so there is an external resource.
+    pub(crate) exists: bool,
     /// Changes with everything a reference depends on.
     pub stamp: String,
 }
@@ -62,6 +64,7 @@ pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
         .map(|status| status.conditions.as_slice())
         .unwrap_or_default();
     let ready = condition::find(conditions, READY).is_some_and(|ready| ready.status == "True");
+    let exists = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
     let controller = object
         .owner_references()
         .iter()
@@ -72,8 +75,9 @@ pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
         labels: object.labels().clone(),
         controller: controller.map(|owner| owner.uid.clone()),
         created: object.creation_timestamp().map(|time| time.0),
+        exists,
         stamp: format!(
-            "{}/{}/{ready}/{}",
+            "{}/{}/{exists}/{ready}/{}",
             object.uid().unwrap_or_default(),
             object.external_name(),
             object.is_deleting()

@@ -18,6 +18,7 @@ mod writing;
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 
 use crate::{
     controller::Controller,
@@ -33,6 +34,10 @@ use crate::{
     queue::{Key, Wake},
     resource::ManagedResource,
 };
+
+/// For this long after it was made, an object that waits for another gets no warning event. The
+/// condition tells all the same.
+const YOUNG: Duration = Duration::from_secs(30);
 
 /// How soon a pass is repeated when somebody else wrote the object in between.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
@@ -136,6 +141,12 @@ where
             .poll_of(self.object.as_ref())
     }
 
+    /// What is made together becomes ready one after the other; that is no news for a while.
+    fn is_young(&self) -> bool {
+        let created = self.object.creation_timestamp().map(|created| created.0);
+        created.is_some_and(|created| self.now.duration_since(created).unsigned_abs() < YOUNG)
+    }
+
     async fn stopped(&self, stop: Stop) -> Outcome<K> {
         let poll = self.poll();
         match stop {
@@ -145,7 +156,11 @@ where
             }
             Stop::Failed(stage, error) => {
                 self.controller.suspect(&self.object, &error);
-                Outcome::failed(stage, &error, poll)
+                let mut outcome = Outcome::failed(stage, &error, poll);
+                if matches!(error, ExternalError::Blocked { .. }) && self.is_young() {
+                    outcome.occurrences.clear();
+                }
+                outcome
             }
             Stop::NotUpdated(cause, drift, error) => {
                 self.controller.suspect(&self.object, &error);
