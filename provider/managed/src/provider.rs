@@ -17,8 +17,7 @@ use crate::{
     condition::{self, READY, SYNCED},
     config::{
         ClusterProviderConfig, Config, ProviderConfig, ProviderConfigUsage, ProviderSettings,
-        control::{self, ConfigControl},
-        session::Configs,
+        control::ConfigControl, session::Configs, users,
     },
     controller::{Controller, Reconciler},
     event::{Recorder, Writer},
@@ -82,7 +81,7 @@ impl Provider {
         let (runtime, usages) = (Arc::clone(&self.runtime), Arc::clone(&configs));
         self.watch::<ProviderConfigUsage<C::Settings>>(move |synced| {
             let watched =
-                control::watch_usages(Arc::clone(&runtime), Arc::clone(&usages), move || {
+                users::watch_usages(Arc::clone(&runtime), Arc::clone(&usages), move || {
                     synced.send_replace(true);
                 });
             Box::pin(watched)

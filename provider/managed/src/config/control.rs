@@ -10,7 +10,7 @@ use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{Patch, PatchParams},
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
@@ -22,10 +22,7 @@ use tracing::{debug, warn};
 use crate::{
     cache::{Cache, name_of},
     condition::{self, Claim, Condition, READY, Truth},
-    config::{
-        Config, ConfigKind, ConfigStatus, IN_USE, ProviderConfigUsage, ProviderSettings,
-        session::Configs, usage,
-    },
+    config::{Config, ConfigKind, ConfigStatus, IN_USE, ProviderSettings, session::Configs},
     controller::Reconciler,
     dependents::{ConfigId, Seen, Source},
     event::{Occurrence, Report},
@@ -56,8 +53,8 @@ pub(crate) fn key(id: &ConfigId) -> Key {
 
 /// One of the two kinds of config of one group.
 pub(crate) struct ConfigControl<T, C: Connector> {
-    runtime: Arc<Runtime>,
-    configs: Arc<Configs<C>>,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) configs: Arc<Configs<C>>,
     cache: fn(&Configs<C>) -> &Cache<T>,
 }
 
@@ -303,130 +300,6 @@ where
             &config.namespace().unwrap_or_default(),
         )
     }
-
-    // === users ===
-
-    /// How many resources use the config. Usages whose owner is gone are let go on the way.
-    async fn users(&self, id: &ConfigId) -> i64 {
-        let mut users = 0;
-        for usage in self.configs.usages.all() {
-            if uses(&usage, id) && !self.reap(&usage).await {
-                users += 1;
-            }
-        }
-        users
-    }
-
-    /// True when the usage does not count any more: it is going, and so has its owner. The owner is
-    /// looked up live, because a cache may be behind.
-    async fn reap(&self, usage: &ProviderConfigUsage<C::Settings>) -> bool {
-        if usage.metadata.deletion_timestamp.is_none() {
-            return false;
-        }
-        let user = &usage.resource_ref;
-        let Ok(resource) = self
-            .runtime
-            .reader
-            .resource(&user.api_version, &user.kind)
-            .await
-        else {
-            return false;
-        };
-        let namespace = usage.namespace().unwrap_or_default();
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.runtime.client.clone(), &namespace, &resource);
-        match api.get_opt(&user.name).await {
-            Ok(Some(owner)) if owner.uid() == usage.metadata.name => false,
-            Ok(_) => {
-                usage::untrack::<C::Settings>(&self.runtime.client, &namespace, &usage.name_any())
-                    .await
-                    .is_ok()
-            }
-            Err(_) => false,
-        }
-    }
-}
-
-/// Watches the usages of a group and has their configs looked at when they come and go.
-pub(crate) async fn watch_usages<C: Connector>(
-    runtime: Arc<Runtime>,
-    configs: Arc<Configs<C>>,
-    synced: impl Fn(),
-) {
-    let api: Api<ProviderConfigUsage<C::Settings>> = Api::all(runtime.client.clone());
-    let mut events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .boxed();
-    let mut listed = std::collections::HashSet::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(usage)) => {
-                listed.insert(name_of(&usage));
-                used(&runtime, &configs, usage);
-            }
-            Ok(Event::Apply(usage)) => used(&runtime, &configs, usage),
-            Ok(Event::Delete(usage)) => unused(&runtime, &configs, &usage),
-            Ok(Event::InitDone) => {
-                for usage in configs.usages.all() {
-                    if !listed.contains(&name_of(usage.as_ref())) {
-                        unused(&runtime, &configs, &usage);
-                    }
-                }
-                synced();
-            }
-            Err(error) => {
-                warn!(%error, kind = "ProviderConfigUsage", "watch interrupted, trying again")
-            }
-        }
-    }
-}
-
-/// Many usages come at once; counting them a little later costs one status write instead of many.
-const SETTLING: Duration = Duration::from_secs(1);
-
-fn used<C: Connector>(
-    runtime: &Runtime,
-    configs: &Configs<C>,
-    usage: ProviderConfigUsage<C::Settings>,
-) {
-    let id = config_of(&usage);
-    let is_going = usage.metadata.deletion_timestamp.is_some();
-    let (before, _) = configs.usages.insert(usage);
-    let was_going = before
-        .as_ref()
-        .is_some_and(|before| before.metadata.deletion_timestamp.is_some());
-    if before.is_none() || is_going != was_going {
-        runtime.queue.add_within(key(&id), SETTLING);
-    }
-}
-
-fn unused<C: Connector>(
-    runtime: &Runtime,
-    configs: &Configs<C>,
-    usage: &ProviderConfigUsage<C::Settings>,
-) {
-    let (namespace, name) = name_of(usage);
-    configs.usages.remove(&namespace, &name);
-    runtime.queue.add_within(key(&config_of(usage)), SETTLING);
-}
-
-fn config_of<S: ProviderSettings>(usage: &ProviderConfigUsage<S>) -> ConfigId {
-    let reference = &usage.provider_config_ref;
-    let namespace = match reference.kind {
-        ConfigKind::ProviderConfig => usage.namespace().unwrap_or_default(),
-        ConfigKind::ClusterProviderConfig => String::new(),
-    };
-    ConfigId {
-        group: S::GROUP,
-        kind: reference.kind,
-        namespace,
-        name: reference.name.clone(),
-    }
-}
-
-fn uses<S: ProviderSettings>(usage: &ProviderConfigUsage<S>, id: &ConfigId) -> bool {
-    config_of(usage) == *id
 }
 
 fn id<T: Config>(config: &T) -> ConfigId {
