@@ -10,6 +10,8 @@ use anyhow::Context;
 use function_tenancy::xrd;
 use serde::Serialize;
 
+use crate::reference;
+
 /// Generated files: path from the repository's root, and content.
 pub type Files = BTreeMap<PathBuf, String>;
 
@@ -26,6 +28,7 @@ pub fn generated() -> anyhow::Result<Files> {
             yaml(&crd)?,
         );
     }
+    files.insert("docs/resources.md".into(), reference::page()?);
     for (folder, manifests) in [
         ("package/configuration", xrd::namespaced()),
         ("package/configuration-claims", xrd::claims()),

@@ -8,5 +8,6 @@ pub mod check;
 pub mod crds;
 pub mod layer;
 pub mod oci;
+pub mod reference;
 pub mod registry;
 pub mod xpkg;
