@@ -16,163 +16,37 @@ use crate::{command, paths};
 
 const GO: &str = "install Go 1.26 or newer and put its `go` on PATH";
 
-struct GoTool {
-    name: &'static str,
-    module: &'static str,
-    ldflags: &'static str,
-    binaries: &'static [(&'static str, &'static str)],
+/// What to build from one Go module.
+pub(crate) struct GoTool {
+    /// Name of the build.
+    pub(crate) name: &'static str,
+    /// The pinned module, a directory under `tools/`.
+    pub(crate) module: &'static str,
+    /// Flags of the linker.
+    pub(crate) ldflags: &'static str,
+    /// Name and package of each binary.
+    pub(crate) binaries: &'static [(&'static str, &'static str)],
     /// A directory of a module that is kept beside the binaries.
-    files: Option<(&'static str, &'static str)>,
+    pub(crate) files: Option<(&'static str, &'static str)>,
 }
 
-const KUBERNETES: GoTool = GoTool {
-    name: "kubernetes",
-    module: "kubernetes",
-    ldflags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.4 -X k8s.io/component-base/version.gitMajor=1 \
-        -X k8s.io/component-base/version.gitMinor=36 -X k8s.io/client-go/pkg/version.gitVersion=v1.36.4",
-    binaries: &[
-        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-        (
-            "kube-controller-manager",
-            "k8s.io/kubernetes/cmd/kube-controller-manager",
-        ),
-        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
-        ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
-        ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
-        ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
-    ],
-    files: None,
-};
-
-const ETCD: GoTool = GoTool {
-    name: "etcd",
-    module: "kubernetes",
-    ldflags: "-s -w",
-    binaries: &[("etcd", "go.etcd.io/etcd/server/v3")],
-    files: None,
-};
-
-const CROSSPLANE: GoTool = GoTool {
-    name: "crossplane",
-    module: "crossplane",
-    ldflags: "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.0",
-    binaries: &[(
-        "crossplane",
-        "github.com/crossplane/crossplane/v2/cmd/crossplane",
-    )],
-    files: Some(("github.com/crossplane/crossplane/v2", "cluster")),
-};
-
-const OPENBAO: GoTool = GoTool {
-    name: "openbao",
-    module: "openbao",
-    ldflags: "-s -w -X github.com/openbao/openbao/version.fullVersion=2.4.0",
-    binaries: &[("bao", "github.com/openbao/openbao")],
-    files: None,
-};
-
-const COREDNS: GoTool = GoTool {
-    name: "coredns",
-    module: "coredns",
-    ldflags: "-s -w",
-    binaries: &[("coredns", "github.com/coredns/coredns")],
-    files: None,
-};
-
-const HELM: GoTool = GoTool {
-    name: "helm",
-    module: "helm",
-    ldflags: "-s -w",
-    binaries: &[("helm", "helm.sh/helm/v3/cmd/helm")],
-    files: None,
-};
-
-const CROSSPLANE_CLI: GoTool = GoTool {
-    name: "crossplane-cli",
-    module: "crossplane-cli",
-    ldflags: "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.5.0",
-    binaries: &[("crossplane", "github.com/crossplane/cli/v2/cmd/crossplane")],
-    files: None,
-};
-
-/// Where each built tool lies.
-#[derive(Clone, Debug)]
-pub(crate) struct Tools {
-    kubernetes: PathBuf,
-    etcd: PathBuf,
-    crossplane: PathBuf,
-    openbao: PathBuf,
-    coredns: PathBuf,
-    helm: PathBuf,
-    crossplane_cli: PathBuf,
-}
-
-impl Tools {
-    /// Builds what the cache lacks, one tool after the other: each build uses every processor already.
-    pub(crate) async fn build(paths: &Paths) -> anyhow::Result<Self> {
-        let go = command::require("go", GO)?;
-        let version = command::run(Command::new(&go).arg("version")).await?;
-        let builder = GoBuilder {
-            go,
-            version,
-            root: paths.cache.join("tools"),
-        };
-        Ok(Self {
-            kubernetes: builder.build(&KUBERNETES).await?,
-            etcd: builder.build(&ETCD).await?,
-            crossplane: builder.build(&CROSSPLANE).await?,
-            openbao: builder.build(&OPENBAO).await?,
-            coredns: builder.build(&COREDNS).await?,
-            helm: builder.build(&HELM).await?,
-            crossplane_cli: builder.build(&CROSSPLANE_CLI).await?,
-        })
-    }
-
-    /// A Kubernetes binary, `kubectl` or one of the servers.
-    pub(crate) fn kubernetes(&self, binary: &str) -> PathBuf {
-        self.kubernetes.join("bin").join(binary)
-    }
-
-    pub(crate) fn etcd(&self) -> PathBuf {
-        self.etcd.join("bin/etcd")
-    }
-
-    pub(crate) fn bao(&self) -> PathBuf {
-        self.openbao.join("bin/bao")
-    }
-
-    pub(crate) fn helm(&self) -> PathBuf {
-        self.helm.join("bin/helm")
-    }
-
-    pub(crate) fn coredns(&self) -> PathBuf {
-        self.coredns.join("bin/coredns")
-    }
-
-    /// Crossplane's server, as its image carries it.
-    pub(crate) fn crossplane(&self) -> PathBuf {
-        self.crossplane.join("bin/crossplane")
-    }
-
-    /// Crossplane's chart, definitions and webhook configurations.
-    pub(crate) fn crossplane_files(&self) -> PathBuf {
-        self.crossplane.join("files")
-    }
-
-    /// Crossplane's command line client.
-    pub(crate) fn crossplane_cli(&self) -> PathBuf {
-        self.crossplane_cli.join("bin/crossplane")
-    }
-}
-
-struct GoBuilder {
+/// Builds Go tools with the compiler on `PATH`.
+pub(crate) struct GoBuilder {
     go: PathBuf,
     version: String,
     root: PathBuf,
 }
 
 impl GoBuilder {
-    async fn build(&self, tool: &GoTool) -> anyhow::Result<PathBuf> {
+    pub(crate) async fn new(paths: &Paths) -> anyhow::Result<Self> {
+        let go = command::require("go", GO)?;
+        let version = command::run(Command::new(&go).arg("version")).await?;
+        let root = paths.cache.join("tools");
+        Ok(Self { go, version, root })
+    }
+
+    /// The directory of the finished build, which is made when the cache lacks it.
+    pub(crate) async fn build(&self, tool: &GoTool) -> anyhow::Result<PathBuf> {
         let module = module(tool.module);
         let mut flags = vec![self.version.as_str(), tool.ldflags];
         flags.extend(tool.binaries.iter().map(|(name, _)| *name));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cache::Tools;
 use crate::network::{ADDRESS, Ports, SERVICES};
 use crate::paths::Paths;
 use crate::process::Server;
+use crate::tools::Tools;
 use crate::{cluster, command, wait};
 
 /// Starts everything and waits until ServiceAccounts are made, which is when objects can be created.

@@ -2,8 +2,9 @@
 
 use tokio::process::Command;
 
-use crate::cache::{self, Tools};
+use crate::cache;
 use crate::paths::{self, Paths};
+use crate::tools::Tools;
 use crate::{command, image};
 
 /// Namespace Crossplane and the packages it installs live in.

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::Tools;
 use crate::network::Ports;
 use crate::openbao::OpenBao;
 use crate::paths::{self, Paths};
 use crate::postgres::{DEFAULT_MAJOR, Postgres};
 use crate::process::Running;
+use crate::tools::Tools;
 
 /// Everything a client needs. Holds credentials: the file is readable by root only.
 #[derive(Clone, Debug, Deserialize, Serialize)]

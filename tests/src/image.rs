@@ -8,9 +8,9 @@ use tokio::process::Command;
 use xtask::layer::{Layer, Tree};
 use xtask::oci::{Execution, Image, Platform, archive};
 
-use crate::cache::Tools;
 use crate::command;
 use crate::paths::{self, Paths};
+use crate::tools::Tools;
 
 /// The image every pod's sandbox runs.
 pub(crate) const PAUSE: &str = "localhost/pause:1";

@@ -34,6 +34,7 @@ mod progress;
 mod registry;
 mod service_account;
 mod testbed;
+mod tools;
 mod wait;
 
 pub use crossplane::CROSSPLANE_NAMESPACE;

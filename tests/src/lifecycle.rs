@@ -16,7 +16,6 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cache::Tools;
 use crate::cluster::{self, HostService};
 use crate::environment::{self, Environment};
 use crate::network::{self, ADDRESS, Ports};
@@ -26,6 +25,7 @@ use crate::postgres::{DEFAULT_MAJOR, Postgres};
 use crate::process::Running;
 use crate::progress::{say, step};
 use crate::registry::{self, REGISTRY};
+use crate::tools::Tools;
 use crate::{cache, cleanup, control_plane, crossplane, node, packages, pki};
 
 /// Held while the testbed is changed.

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cache::Tools;
 use crate::network::{ADDRESS, BRIDGE, NETWORK, PODS, Ports};
 use crate::paths::{self, Paths};
 use crate::pki::NODE;
 use crate::process::Server;
+use crate::tools::Tools;
 use crate::{cgroup, cleanup, cluster, command, image, registry, wait};
 
 /// Starts containerd and waits until it answers.

@@ -12,11 +12,11 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cache::Tools;
 use crate::network::{ADDRESS, Ports};
 use crate::openbao::client::{Client, Method};
 use crate::paths::{self, Paths};
 use crate::process::{Running, Server};
+use crate::tools::Tools;
 use crate::{cluster, command, wait};
 
 /// Where OpenBao is reached from pods.

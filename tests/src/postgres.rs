@@ -2,6 +2,8 @@
 //!
 //! Every statement is logged, so a test can see what was really sent. Plain connections are refused.
 
+mod session;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +14,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use tokio::task::JoinHandle;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+pub use self::session::Session;
 use crate::network::{ADDRESS, usual_or_free};
 use crate::paths::{self, Paths};
 use crate::process::{Running, Server};
@@ -197,11 +199,7 @@ impl Postgres {
                 self.major
             )
         })?;
-        let connection = tokio::spawn(async move {
-            // The client's next statement reports how the connection ended.
-            let _ended = connection.await;
-        });
-        Ok(Session { client, connection })
+        Ok(Session::new(client, connection))
     }
 
     fn tls(&self) -> anyhow::Result<MakeRustlsConnect> {
@@ -261,32 +259,6 @@ impl Postgres {
 const HBA: &str = "local all all scram-sha-256\n\
                    hostssl all all 0.0.0.0/0 scram-sha-256\n\
                    hostssl replication all 0.0.0.0/0 scram-sha-256\n";
-
-/// A connected client. The connection ends when this is dropped.
-pub struct Session {
-    client: tokio_postgres::Client,
-    connection: JoinHandle<()>,
-}
-
-impl std::ops::Deref for Session {
-    type Target = tokio_postgres::Client;
-
-    fn deref(&self) -> &Self::Target {
-        &self.client
-    }
-}
-
-impl std::ops::DerefMut for Session {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.client
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
-}
 
 /// PostgreSQL refuses to run as root: user and group of `postgres`, or of `nobody` where there is no such user.
 fn unprivileged() -> anyhow::Result<(u32, u32)> {

@@ -1,0 +1,140 @@
+//! The servers and clients that are built from Go modules, and where each binary lies.
+
+use std::path::PathBuf;
+
+use crate::cache::{GoBuilder, GoTool};
+use crate::paths::Paths;
+
+const KUBERNETES: GoTool = GoTool {
+    name: "kubernetes",
+    module: "kubernetes",
+    ldflags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.4 -X k8s.io/component-base/version.gitMajor=1 \
+        -X k8s.io/component-base/version.gitMinor=36 -X k8s.io/client-go/pkg/version.gitVersion=v1.36.4",
+    binaries: &[
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        (
+            "kube-controller-manager",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+        ),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+        ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+        ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+        ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    ],
+    files: None,
+};
+
+const ETCD: GoTool = GoTool {
+    name: "etcd",
+    module: "kubernetes",
+    ldflags: "-s -w",
+    binaries: &[("etcd", "go.etcd.io/etcd/server/v3")],
+    files: None,
+};
+
+const CROSSPLANE: GoTool = GoTool {
+    name: "crossplane",
+    module: "crossplane",
+    ldflags: "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.4.0",
+    binaries: &[(
+        "crossplane",
+        "github.com/crossplane/crossplane/v2/cmd/crossplane",
+    )],
+    files: Some(("github.com/crossplane/crossplane/v2", "cluster")),
+};
+
+const OPENBAO: GoTool = GoTool {
+    name: "openbao",
+    module: "openbao",
+    ldflags: "-s -w -X github.com/openbao/openbao/version.fullVersion=2.4.0",
+    binaries: &[("bao", "github.com/openbao/openbao")],
+    files: None,
+};
+
+const COREDNS: GoTool = GoTool {
+    name: "coredns",
+    module: "coredns",
+    ldflags: "-s -w",
+    binaries: &[("coredns", "github.com/coredns/coredns")],
+    files: None,
+};
+
+const HELM: GoTool = GoTool {
+    name: "helm",
+    module: "helm",
+    ldflags: "-s -w",
+    binaries: &[("helm", "helm.sh/helm/v3/cmd/helm")],
+    files: None,
+};
+
+const CROSSPLANE_CLI: GoTool = GoTool {
+    name: "crossplane-cli",
+    module: "crossplane-cli",
+    ldflags: "-s -w -X github.com/crossplane/crossplane-runtime/v2/pkg/version.version=v2.5.0",
+    binaries: &[("crossplane", "github.com/crossplane/cli/v2/cmd/crossplane")],
+    files: None,
+};
+
+/// Where each built tool lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Tools {
+    kubernetes: PathBuf,
+    etcd: PathBuf,
+    crossplane: PathBuf,
+    openbao: PathBuf,
+    coredns: PathBuf,
+    helm: PathBuf,
+    crossplane_cli: PathBuf,
+}
+
+impl Tools {
+    /// Builds what the cache lacks, one tool after the other: each build uses every processor already.
+    pub(crate) async fn build(paths: &Paths) -> anyhow::Result<Self> {
+        let builder = GoBuilder::new(paths).await?;
+        Ok(Self {
+            kubernetes: builder.build(&KUBERNETES).await?,
+            etcd: builder.build(&ETCD).await?,
+            crossplane: builder.build(&CROSSPLANE).await?,
+            openbao: builder.build(&OPENBAO).await?,
+            coredns: builder.build(&COREDNS).await?,
+            helm: builder.build(&HELM).await?,
+            crossplane_cli: builder.build(&CROSSPLANE_CLI).await?,
+        })
+    }
+
+    /// A Kubernetes binary, `kubectl` or one of the servers.
+    pub(crate) fn kubernetes(&self, binary: &str) -> PathBuf {
+        self.kubernetes.join("bin").join(binary)
+    }
+
+    pub(crate) fn etcd(&self) -> PathBuf {
+        self.etcd.join("bin/etcd")
+    }
+
+    pub(crate) fn bao(&self) -> PathBuf {
+        self.openbao.join("bin/bao")
+    }
+
+    pub(crate) fn helm(&self) -> PathBuf {
+        self.helm.join("bin/helm")
+    }
+
+    pub(crate) fn coredns(&self) -> PathBuf {
+        self.coredns.join("bin/coredns")
+    }
+
+    /// Crossplane's server, as its image carries it.
+    pub(crate) fn crossplane(&self) -> PathBuf {
+        self.crossplane.join("bin/crossplane")
+    }
+
+    /// Crossplane's chart, definitions and webhook configurations.
+    pub(crate) fn crossplane_files(&self) -> PathBuf {
+        self.crossplane.join("files")
+    }
+
+    /// Crossplane's command line client.
+    pub(crate) fn crossplane_cli(&self) -> PathBuf {
+        self.crossplane_cli.join("bin/crossplane")
+    }
+}
