@@ -33,6 +33,49 @@ async fn role(server: &Server, name: &str) -> String {
     name
 }
 
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// What somebody does by hand to the database DB, and the field that differs then.
+fn edits(server: &Server, other: &str) -> Vec<(String, &'static str)> {
+    let mut edits = vec![
+        (format!("ALTER DATABASE DB OWNER TO \"{other}\""), "owner"),
+        (
+            "ALTER DATABASE DB CONNECTION LIMIT 3".into(),
+            "connectionLimit",
+        ),
+        ("ALTER DATABASE DB IS_TEMPLATE true".into(), "isTemplate"),
+        (
+            "GRANT CONNECT ON DATABASE DB TO PUBLIC".into(),
+            "publicPrivileges.connect",
+        ),
+        (
+            "GRANT TEMPORARY ON DATABASE DB TO PUBLIC".into(),
+            "publicPrivileges.temporary",
+        ),
+        (
+            "ALTER DATABASE DB SET statement_timeout TO '1s'".into(),
+            "configurationParameters.statement_timeout",
+        ),
+        (
+            "ALTER DATABASE DB RESET ALL".into(),
+            "configurationParameters.statement_timeout",
+        ),
+    ];
+    if closed(server).schema_create.is_some() {
+        edits.push((
+            "GRANT CREATE ON SCHEMA public TO PUBLIC".into(),
+            "publicPrivileges.schemaCreate",
+        ));
+        edits.push((
+            "GRANT USAGE ON SCHEMA public TO PUBLIC".into(),
+            "publicPrivileges.schemaUsage",
+        ));
+    }
+    edits
+}
+
 #[tokio::test]
 async fn each_field_changed_by_hand_is_named_and_repaired() {
     on_every_server("dbfield", async |server| {
@@ -57,42 +100,8 @@ async fn each_field_changed_by_hand_is_named_and_repaired() {
             },
         );
         apply(&server.session, &mut database).await;
-        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
-        let mut edits = vec![
-            (format!("ALTER DATABASE DB OWNER TO \"{other}\""), "owner"),
-            (
-                "ALTER DATABASE DB CONNECTION LIMIT 3".into(),
-                "connectionLimit",
-            ),
-            ("ALTER DATABASE DB IS_TEMPLATE true".into(), "isTemplate"),
-            (
-                "GRANT CONNECT ON DATABASE DB TO PUBLIC".into(),
-                "publicPrivileges.connect",
-            ),
-            (
-                "GRANT TEMPORARY ON DATABASE DB TO PUBLIC".into(),
-                "publicPrivileges.temporary",
-            ),
-            (
-                "ALTER DATABASE DB SET statement_timeout TO '1s'".into(),
-                "configurationParameters.statement_timeout",
-            ),
-            (
-                "ALTER DATABASE DB RESET ALL".into(),
-                "configurationParameters.statement_timeout",
-            ),
-        ];
-        if closed(server).schema_create.is_some() {
-            edits.push((
-                "GRANT CREATE ON SCHEMA public TO PUBLIC".into(),
-                "publicPrivileges.schemaCreate",
-            ));
-            edits.push((
-                "GRANT USAGE ON SCHEMA public TO PUBLIC".into(),
-                "publicPrivileges.schemaUsage",
-            ));
-        }
-        for (by_hand, field) in edits {
+        let quoted = quoted(&name);
+        for (by_hand, field) in edits(server, &other) {
             let by_hand = by_hand
                 .replace("DB", &quoted)
                 .replace(&format!("{quoted}_"), "DB_");

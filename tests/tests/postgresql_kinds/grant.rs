@@ -1,6 +1,6 @@
-//! The kinds Grant and DefaultPrivileges.
+//! The kinds Grant and `DefaultPrivileges`.
 
-use managed::external::{ExternalClient as _, Observation};
+use managed::external::{Desired, ExternalClient as _, Observation};
 use provider_tenancy::postgresql::{
     Database, DefaultPrivileges, Grant, Role,
     database::{DatabaseParameters, PublicPrivileges},
@@ -420,21 +420,29 @@ async fn unknown_privileges_are_refused_before_anything_is_granted() {
     .await;
 }
 
+fn default(
+    place: &Place,
+    creator: &str,
+    schema: Option<&str>,
+    object_type: ObjectType,
+    privileges: &[&str],
+) -> Desired<DefaultPrivileges> {
+    let parameters = DefaultPrivilegesParameters {
+        target_role: Some(creator.to_owned()),
+        role: Some(place.role.clone()),
+        database: Some(place.database.clone()),
+        schema: schema.map(str::to_owned),
+        object_type,
+        privileges: privileges.iter().map(|one| (*one).to_owned()).collect(),
+        ..DefaultPrivilegesParameters::default()
+    };
+    wanted::<DefaultPrivileges>("d", parameters)
+}
+
 #[tokio::test]
-async fn default_privileges_reach_what_the_creator_makes_later() {
+async fn default_privileges_of_each_type_are_given_and_taken_back() {
     on_every_server("default", async |server| {
         let place = place(server).await;
-        let parameters =
-            |schema: Option<&str>, object_type, privileges: &[&str]| DefaultPrivilegesParameters {
-                target_role: Some(place.owner.clone()),
-                role: Some(place.role.clone()),
-                database: Some(place.database.clone()),
-                schema: schema.map(str::to_owned),
-                object_type,
-                privileges: privileges.iter().map(|one| (*one).to_owned()).collect(),
-                ..DefaultPrivilegesParameters::default()
-            };
-        let maintain = if server.postgres.major >= 17 { 8 } else { 7 };
         let cases = [
             (
                 Some("s p"),
@@ -464,26 +472,35 @@ async fn default_privileges_reach_what_the_creator_makes_later() {
             (None, ObjectType::Type, &["USAGE"], "default T USAGE"),
         ];
         for (schema, object_type, privileges, expected) in cases {
-            let mut default =
-                wanted::<DefaultPrivileges>("d", parameters(schema, object_type, privileges));
+            let mut default = default(&place, &place.owner, schema, object_type, privileges);
             apply(&server.session, &mut default).await;
             assert_eq!(place.privileges(server).await, expected);
             remove(&server.session, &mut default).await;
             assert_eq!(place.privileges(server).await, "", "after {expected}");
         }
-        let mut all =
-            wanted::<DefaultPrivileges>("d", parameters(Some("s p"), ObjectType::Table, &["ALL"]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn default_privileges_reach_what_the_creator_makes_later() {
+    on_every_server("defaultlater", async |server| {
+        let place = place(server).await;
+        let mut all = default(
+            &place,
+            &place.owner,
+            Some("s p"),
+            ObjectType::Table,
+            &["ALL"],
+        );
         apply(&server.session, &mut all).await;
+        let expected = if server.postgres.major >= 17 { 8 } else { 7 };
         assert_eq!(
             status(&server.session, &all).await.privileges.len(),
-            maintain
+            expected
         );
-        server
-            .sql(
-                &place.database,
-                &format!("SET ROLE \"{}\"; CREATE TABLE \"s p\".late ()", place.owner),
-            )
-            .await;
+        let make = format!("SET ROLE \"{}\"; CREATE TABLE \"s p\".late ()", place.owner);
+        server.sql(&place.database, &make).await;
         let query = format!(
             "SELECT has_table_privilege('{}', '\"s p\".late', 'DELETE')",
             place.role
@@ -504,21 +521,10 @@ async fn default_privileges_that_differ_in_schema_or_creator_are_apart() {
             &mut wanted::<Role>(&second, RoleParameters::default()),
         )
         .await;
-        let parameters = |creator: &str, schema: Option<&str>, privileges: &[&str]| {
-            DefaultPrivilegesParameters {
-                target_role: Some(creator.to_owned()),
-                role: Some(place.role.clone()),
-                database: Some(place.database.clone()),
-                schema: schema.map(str::to_owned),
-                privileges: privileges.iter().map(|one| (*one).to_owned()).collect(),
-                ..DefaultPrivilegesParameters::default()
-            }
-        };
-        let mut first =
-            wanted::<DefaultPrivileges>("a", parameters(&place.owner, None, &["SELECT"]));
+        let mut first = default(&place, &place.owner, None, ObjectType::Table, &["SELECT"]);
         apply(&server.session, &mut first).await;
         for (creator, schema) in [(&place.owner, Some("s p")), (&second, None)] {
-            let other = wanted::<DefaultPrivileges>("b", parameters(creator, schema, &["SELECT"]));
+            let other = default(&place, creator, schema, ObjectType::Table, &["SELECT"]);
             let observation = server.session.observe(&other).await.unwrap();
             assert!(
                 matches!(observation, Observation::Absent),

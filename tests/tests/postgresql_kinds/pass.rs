@@ -1,5 +1,7 @@
 //! What the runtime does in a pass, in a few lines: observe, store credentials, act, and observe that nothing differs any more.
 
+use std::collections::BTreeSet;
+
 use managed::{
     connection::ConnectionDetails,
     external::{Desired, ExternalClient, ExternalError, Observation, Owner},
@@ -16,7 +18,7 @@ pub(crate) fn wanted<K: Kind>(name: &str, parameters: K::Parameters) -> Desired<
         parameters,
         inputs: Resolved::default(),
         connection: None,
-        ledger: Default::default(),
+        ledger: BTreeSet::new(),
         last: K::Observation::default(),
         owner: Owner::default(),
     }

@@ -76,7 +76,7 @@ fn full(server: &Server, group: &str) -> RoleParameters {
         configuration_parameters: vec![
             ConfigurationParameter::new("statement_timeout", "30s"),
             ConfigurationParameter::new("search_path", "\"$user\",public, \"we,ird\""),
-            ConfigurationParameter::new("app.equation", "a = 'b' = c"),
+            ConfigurationParameter::new("application_name", "a = 'b' = c"),
         ],
         ..RoleParameters::default()
     }
@@ -119,7 +119,7 @@ fn edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
             vec![
                 "configurationParameters.statement_timeout",
                 "configurationParameters.search_path",
-                "configurationParameters.app.equation",
+                "configurationParameters.application_name",
             ],
         ),
     ];

@@ -76,7 +76,7 @@ impl ExternalClient<Grant> for Session {
 }
 
 fn wanted(parameters: &GrantParameters, identity: &Identity) -> Result<Wanted, ExternalError> {
-    let (class, objects) = objects(parameters)?;
+    let (class, objects) = objects(parameters);
     let place = Place {
         database: given("database", parameters.database.as_ref())?,
         role: given("role", parameters.role.as_ref())?,
@@ -107,11 +107,9 @@ pub(in crate::postgresql) fn given(
     value.cloned().ok_or_else(missing)
 }
 
-fn objects(
-    parameters: &GrantParameters,
-) -> Result<(Class, Option<BTreeSet<String>>), ExternalError> {
+fn objects(parameters: &GrantParameters) -> (Class, Option<BTreeSet<String>>) {
     let named = |names: &[String]| Some(names.iter().cloned().collect());
-    Ok(match parameters.all_in_schema {
+    match parameters.all_in_schema {
         Some(SchemaObjects::Tables) => (Class::Table, None),
         Some(SchemaObjects::Sequences) => (Class::Sequence, None),
         Some(SchemaObjects::Routines) => (Class::Routine, None),
@@ -123,7 +121,7 @@ fn objects(
         ),
         None if parameters.schema.is_some() => (Class::Schema, None),
         None => (Class::Database, None),
-    })
+    }
 }
 
 /// A routine's name and argument types as one key.

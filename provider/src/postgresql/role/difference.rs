@@ -206,7 +206,7 @@ mod tests {
             .collect()
     }
 
-    fn row(role: &str, ours: bool, admin: bool, inherit: bool, set: bool) -> Row {
+    fn row(role: &str, ours: bool, [admin, inherit, set]: [bool; 3]) -> Row {
         let grantor = Some(if ours { "us" } else { "them" }.to_owned());
         Row {
             membership: ObservedMembership {
@@ -284,13 +284,17 @@ mod tests {
         };
         assert_eq!(fields(&wanted, &with(vec![]), &[]), ["memberOf.g"]);
         assert_eq!(
-            fields(&wanted, &with(vec![row("g", true, false, true, true)]), &[]),
+            fields(
+                &wanted,
+                &with(vec![row("g", true, [false, true, true])]),
+                &[]
+            ),
             ["memberOf.g.inherit"]
         );
         // Another grantor gives more than we want: shown, but not ours to take.
         let both = vec![
-            row("g", true, false, false, true),
-            row("g", false, true, true, true),
+            row("g", true, [false, false, true]),
+            row("g", false, [true, true, true]),
         ];
         assert_eq!(fields(&wanted, &with(both), &[]), Vec::<String>::new());
     }
@@ -299,8 +303,8 @@ mod tests {
     fn a_membership_that_left_the_spec_is_taken_back_only_if_it_was_ours() {
         let found = Catalog {
             memberships: vec![
-                row("a", true, false, true, true),
-                row("b", true, false, true, true),
+                row("a", true, [false, true, true]),
+                row("b", true, [false, true, true]),
             ],
             ..Catalog::default()
         };
