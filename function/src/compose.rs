@@ -24,12 +24,12 @@ pub use outlook::{Condition, Event};
 pub use standing::{Cause, Standing};
 
 /// How long Crossplane may wait before it asks again while something is not ready.
-const WHILE_WAITING: Duration = Duration::from_secs(60);
+const WHILE_WAITING: Duration = Duration::from_mins(1);
 /// The same when all is well. A change of a composed resource makes Crossplane ask at once.
-const WHEN_READY: Duration = Duration::from_secs(600);
+const WHEN_READY: Duration = Duration::from_mins(10);
 
 /// What is wanted for one claim.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Composition {
     /// Managed resources, in the order in which they can become ready.
     pub resources: Vec<Composed>,
@@ -42,7 +42,7 @@ pub struct Composition {
 }
 
 /// One managed resource of a composition.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Composed {
     /// Its key; a contract with what exists.
     pub key: String,

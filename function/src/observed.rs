@@ -23,7 +23,7 @@ pub struct Observed {
 }
 
 /// The composite resource: a claim of its own, or what Crossplane made for a classic claim.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Composite {
     /// Kind.
@@ -48,7 +48,7 @@ pub struct Composed {
 }
 
 /// The part of an object's metadata that decisions depend on.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metadata {
     /// Name.

@@ -22,7 +22,7 @@ use crate::compose::{Composed, Composition, Condition, Event, Standing};
 /// Crossplane's gRPC client takes 4 MiB; this leaves room for framing.
 const LARGEST_RESPONSE: usize = (4 << 20) - (64 << 10);
 /// How long Crossplane may wait before it asks again after a refusal.
-const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+const AFTER_REFUSAL: Duration = Duration::from_mins(1);
 
 /// The response to a request whose claim could be composed.
 pub fn composed(request: &RunFunctionRequest, composition: &Composition) -> RunFunctionResponse {

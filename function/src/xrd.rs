@@ -12,7 +12,7 @@ use crate::claim::{Claim, PostgresqlInstance};
 pub const FUNCTION: &str = "function-tenancy";
 
 /// A manifest and the name of its file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Manifest {
     /// Name of the file, without folder.
     pub file: String,

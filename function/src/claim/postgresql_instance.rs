@@ -58,7 +58,7 @@ impl Claim for PostgresqlInstance {
 }
 
 /// `spec` of a `PostgreSQLInstance`.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "self.environment == oldSelf.environment",
@@ -105,7 +105,7 @@ pub struct PostgresqlInstanceSpec {
 }
 
 /// The database of a claim.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseSpec {
     /// Name of the database. Because the server is shared, the namespace of the claim is put before
@@ -124,7 +124,7 @@ pub struct DatabaseSpec {
 }
 
 /// One login.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!(self.name in ['owners', 'writers', 'readers'])",
@@ -162,7 +162,7 @@ pub enum Profile {
 }
 
 /// Where credentials are put.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!has(self.path) || !self.path.startsWith(self.mount + '/')",
@@ -207,7 +207,7 @@ impl Default for VaultSpec {
 }
 
 /// Provider configs of the servers that are used.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderConfigs {
     /// `PostgreSQL` server. Default: the `ClusterProviderConfig` `default` of
@@ -220,7 +220,7 @@ pub struct ProviderConfigs {
 }
 
 /// `status` of a `PostgreSQLInstance`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostgresqlInstanceStatus {
     /// What to do next: a command that reads the credentials, or what is in the way.
@@ -239,7 +239,7 @@ pub struct PostgresqlInstanceStatus {
 }
 
 /// The database and its address.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseStatus {
     /// Name of the database on the server.
@@ -255,7 +255,7 @@ pub struct DatabaseStatus {
 }
 
 /// One login.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessStatus {
     /// Name of the login within the claim.

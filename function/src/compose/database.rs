@@ -43,39 +43,25 @@ pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
 
 /// Everything a claim becomes, in the order in which one builds on the other.
 fn resources(plan: &Plan, observed: &Observed) -> Vec<Composed> {
+    let owners = role::owners(plan);
     let mut resources = vec![
-        Composed::new(
-            observed,
-            role::OWNERS_KEY,
-            Aspect::Database,
-            &role::owners(plan),
-        ),
+        Composed::new(observed, role::OWNERS_KEY, Aspect::Database, &owners),
         Composed::new(observed, DATABASE_KEY, Aspect::Database, &database(plan)),
     ];
-    resources.extend(
-        plan.groups()
-            .map(|group| role::group(plan, observed, group)),
-    );
-    resources.extend(
-        plan.logins
-            .iter()
-            .map(|login| role::login(plan, observed, login)),
-    );
+    let groups: Vec<_> = plan.groups().collect();
+    let group_roles = groups
+        .iter()
+        .map(|group| role::group(plan, observed, group));
+    resources.extend(group_roles);
+    let logins = plan.logins.iter();
+    resources.extend(logins.map(|login| role::login(plan, observed, login)));
     resources.extend(privilege::of_owners(plan, observed));
-    resources.extend(
-        plan.groups()
-            .flat_map(|group| privilege::of_group(plan, observed, group)),
-    );
+    for group in &groups {
+        resources.extend(privilege::of_group(plan, observed, group));
+    }
     if plan.spec.vault.enabled {
-        let secrets = plan.logins.iter().map(|login| {
-            Composed::new(
-                observed,
-                login.vault_key(),
-                Aspect::Vault,
-                &credential::secret(plan, login),
-            )
-        });
-        resources.extend(secrets);
+        let logins = plan.logins.iter();
+        resources.extend(logins.map(|login| credential::composed(plan, observed, login)));
     }
     resources
 }

@@ -13,7 +13,7 @@ const LONGEST_IDENTIFIER: usize = 63;
 /// Longest Kubernetes name that is also good as a label's value.
 const LONGEST_OBJECT: usize = 63;
 /// Longest last part that stays readable in a name that had to be cut.
-const LONGEST_LAST: usize = 20;
+const LONGEST_LAST: usize = 26;
 
 /// Name of a role or database. `PostgreSQL` keeps names that begin with `pg_` to itself; no namespace
 /// is empty, so nothing else begins with `_`.
@@ -50,11 +50,8 @@ fn shortened(parts: &[&str], separator: &str, longest: usize) -> String {
 
 /// The first 32 bits of the SHA-256 in hexadecimal.
 fn fingerprint(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 #[cfg(test)]

@@ -62,26 +62,23 @@ impl Condition {
 }
 
 /// The first resource that fails, else the first that waits, and why.
-pub(super) fn first_cause<'a>(
-    resources: impl Iterator<Item = &'a Composed> + Clone,
+fn first_cause<'a>(
+    resources: impl IntoIterator<Item = &'a Composed>,
 ) -> Option<(&'a Composed, &'a Cause)> {
-    let failing = |resource: &'a Composed| match &resource.standing {
-        Standing::Failing(cause) => Some((resource, cause)),
-        _ => None,
-    };
-    let waiting = |resource: &'a Composed| match &resource.standing {
-        Standing::Waiting(cause) => Some((resource, cause)),
-        _ => None,
-    };
-    resources
-        .clone()
-        .find_map(failing)
-        .or_else(|| resources.clone().find_map(waiting))
+    let mut waiting = None;
+    for resource in resources {
+        match &resource.standing {
+            Standing::Ready => {}
+            Standing::Waiting(cause) => drop(waiting.get_or_insert((resource, cause))),
+            Standing::Failing(cause) => return Some((resource, cause)),
+        }
+    }
+    waiting
 }
 
 /// What to do about whatever is not ready; `None` when all is.
 pub(super) fn remedy(resources: &[Composed], namespace: &str) -> Option<String> {
-    let (resource, cause) = first_cause(resources.iter())?;
+    let (resource, cause) = first_cause(resources)?;
     if let Standing::Waiting(_) = resource.standing {
         return Some(format!("wait for {} {}", resource.kind, resource.name));
     }

@@ -9,6 +9,10 @@ use provider_tenancy::vault::{
 };
 
 use super::plan::{Login, Plan};
+use crate::{
+    compose::{Aspect, Composed},
+    observed::Observed,
+};
 
 /// How clients are told to connect: encrypted, and refusing a server without TLS. Checking the
 /// server's certificate needs its CA, which only the client's own host can hold.
@@ -19,7 +23,16 @@ const URL: &str = "postgresql://{{ username | urlencode }}:{{ password | urlenco
                    /{{ database | urlencode }}?sslmode={{ sslmode }}";
 
 /// The `KVSecret` of a login.
-pub(super) fn secret(plan: &Plan, login: &Login) -> ManagedResource<KvSecret> {
+pub(super) fn composed(plan: &Plan, observed: &Observed, login: &Login) -> Composed {
+    Composed::new(
+        observed,
+        login.vault_key(),
+        Aspect::Vault,
+        &secret(plan, login),
+    )
+}
+
+fn secret(plan: &Plan, login: &Login) -> ManagedResource<KvSecret> {
     let from_secret = |key: &str| ValueSource::secret(&login.secret, key);
     let data = [
         ("host", from_secret("endpoint")),

@@ -97,10 +97,10 @@ pub(super) fn of_owners(plan: &Plan, observed: &Observed) -> Vec<Composed> {
 }
 
 /// What members of a group may do, now and later.
-pub(super) fn of_group(plan: &Plan, observed: &Observed, group: Group) -> Vec<Composed> {
-    let mut resources = grants(plan, observed, &group);
+pub(super) fn of_group(plan: &Plan, observed: &Observed, group: &Group) -> Vec<Composed> {
+    let mut resources = grants(plan, observed, group);
     let later = Target::ALL.into_iter().filter_map(|target| {
-        let privileges = default_privileges(plan, &group, target)?;
+        let privileges = default_privileges(plan, group, target)?;
         let key = format!("default-{}-{}", group.label, target.label());
         Some(Composed::new(observed, key, Aspect::Access, &privileges))
     });

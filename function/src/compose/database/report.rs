@@ -102,28 +102,34 @@ fn database(plan: &Plan, observed: &Observed, last: Option<DatabaseStatus>) -> D
 }
 
 fn access(plan: &Plan, observed: &Observed, login: &Login, last: &[AccessStatus]) -> AccessStatus {
-    let vault_path = plan.spec.vault.enabled.then(|| plan.vault_path(login));
-    let found = observed
-        .at_provider::<KvSecret>(&login.vault_key())
-        .unwrap_or_default();
-    let last = last
-        .iter()
-        .find(|last| last.name == login.access.name && last.vault_path == vault_path);
-    let is_in_vault = vault_path.is_some();
-    AccessStatus {
+    let status = AccessStatus {
         name: login.access.name.clone(),
         profile: login.access.profile,
         role: login.role.clone(),
         secret_name: login.secret.clone(),
-        vault_path,
-        vault_version: found
-            .version
-            .or(last.and_then(|last| last.vault_version))
-            .filter(|_| is_in_vault),
-        written_at: found
-            .created_time
-            .or(last.and_then(|last| last.written_at.clone()))
-            .filter(|_| is_in_vault),
+        vault_path: None,
+        vault_version: None,
+        written_at: None,
+    };
+    if !plan.spec.vault.enabled {
+        return status;
+    }
+    let path = plan.vault_path(login);
+    let found = observed.at_provider::<KvSecret>(&login.vault_key());
+    let known = found.map(|found| (found.version, found.created_time));
+    let last = || {
+        last.iter()
+            .find(|last| last.vault_path.as_ref() == Some(&path))
+    };
+    let known = known.filter(|(version, _)| version.is_some());
+    let (vault_version, written_at) = known
+        .or_else(|| last().map(|last| (last.vault_version, last.written_at.clone())))
+        .unwrap_or_default();
+    AccessStatus {
+        vault_path: Some(path),
+        vault_version,
+        written_at,
+        ..status
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn owners(plan: &Plan) -> ManagedResource<Role> {
 }
 
 /// The role whose members may do what a profile allows.
-pub(super) fn group(plan: &Plan, observed: &Observed, group: Group) -> Composed {
+pub(super) fn group(plan: &Plan, observed: &Observed, group: &Group) -> Composed {
     let role = role(plan, &group.object, &group.role, nobody());
     Composed::new(observed, group.key(), Aspect::Access, &role)
 }

@@ -1,15 +1,13 @@
 //! Goldens: request in, response out. `cargo insta review` shows what a change means to users.
 
-mod fixture;
-
-use fixture::{change_composed, condition, outlook, request, settled, shown};
+use crate::fixture::{change_composed, condition, object, outlook, request, settled, shown};
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
 use function_tenancy::run;
 use serde_json::{Value, json};
 
 fn golden(name: &str, value: &Value) {
     insta::with_settings!({
-        snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true, sort_maps => true,
+        snapshot_path => "../golden", prepend_module_to_snapshot => false, omit_expression => true, sort_maps => true,
     }, { insta::assert_yaml_snapshot!(name, value) });
 }
 
@@ -30,7 +28,7 @@ fn names(response: &RunFunctionResponse) -> Value {
     let desired = response.desired.as_ref().unwrap();
     let resources: std::collections::BTreeMap<_, _> = desired.resources.iter().collect();
     let names = resources.into_iter().map(|(key, resource)| {
-        let object = fixture::object(resource);
+        let object = object(resource);
         let external = &object["metadata"]["annotations"]["crossplane.io/external-name"];
         (
             key.clone(),
