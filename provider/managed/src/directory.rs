@@ -64,7 +64,10 @@ pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
         .map(|status| status.conditions.as_slice())
         .unwrap_or_default();
     let ready = condition::find(conditions, READY).is_some_and(|ready| ready.status == "True");
-    let exists = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
+    let exists = object
+        .status
+        .as_ref()
+        .is_some_and(|status| status.observed_generation.is_some());
     let controller = object
         .owner_references()
         .iter()

@@ -23,7 +23,7 @@ use crate::{condition::whole_seconds, persist::MANAGER};
 /// How many events wait to be written at most.
 const BUFFER: usize = 4096;
 /// How long an Event object is counted up rather than made anew.
-const MEMORY: Duration = Duration::from_secs(600);
+const MEMORY: Duration = Duration::from_mins(10);
 /// An identical event within this time is only counted, not written.
 const QUIET: Duration = Duration::from_secs(5);
 /// Longest message the API server takes (validation of core/v1 Event).

@@ -177,6 +177,7 @@ impl Metrics {
     }
 
     /// The exposition in `OpenMetrics` text.
+    #[expect(clippy::missing_panics_doc, reason = "writing to a String cannot fail")]
     pub fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");

@@ -30,10 +30,10 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            poll: Duration::from_secs(60),
+            poll: Duration::from_mins(1),
             poll_jitter_percent: 10,
             max_reconcile_rate: 100,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             grace: Duration::from_secs(20),
         }
     }

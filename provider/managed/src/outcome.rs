@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A resource that could not be observed for this long no longer counts as ready.
-const UNOBSERVED: Duration = Duration::from_secs(120);
+const UNOBSERVED: Duration = Duration::from_mins(2);
 
 /// Where a pass stopped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

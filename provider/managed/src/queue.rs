@@ -53,7 +53,7 @@ pub(crate) enum Wake {
 }
 
 const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 
 /// The back-off after so many failures in a row.
 pub(crate) fn backoff(failures: u32) -> Duration {
@@ -104,7 +104,7 @@ impl Schedule {
     }
 
     /// Makes an object due at this time, or when it is due anyway if that is sooner.
-    pub(crate) fn add_within(&mut self, key: Key, at: Instant) {
+    pub(crate) fn add_within(&mut self, key: &Key, at: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         if entry.running {
             entry.again = entry.again.max(Some(Priority::Background));
@@ -112,7 +112,7 @@ impl Schedule {
             if let Some(timer) = entry.due.take() {
                 self.timers.remove(&timer);
             }
-            self.add_at(&key, at);
+            self.add_at(key, at);
         }
     }
 
@@ -218,7 +218,7 @@ impl Queue {
     }
 
     /// Makes an object due within this time, or when it is due anyway if that is sooner.
-    pub(crate) fn add_within(&self, key: Key, delay: Duration) {
+    pub(crate) fn add_within(&self, key: &Key, delay: Duration) {
         self.with(|schedule| schedule.add_within(key, Instant::now() + delay));
         self.changed.notify_one();
     }
@@ -229,7 +229,8 @@ impl Queue {
             let changed = self.changed.notified();
             let now = Instant::now();
             if self.with(|schedule| schedule.take_is_possible(now)) {
-                if let Some(wait) = self.bucket.lock().expect("no panic while held").take(now) {
+                let wait = self.bucket.lock().expect("no panic while held").take(now);
+                if let Some(wait) = wait {
                     tokio::time::sleep(wait).await;
                     continue;
                 }
@@ -332,7 +333,7 @@ mod tests {
         assert!(schedule.take(now).is_some());
         schedule.add(key("a"), Priority::Normal);
         assert_eq!(schedule.take(now), None);
-        schedule.finish(&key("a"), Wake::After(Duration::from_secs(60)), now);
+        schedule.finish(&key("a"), Wake::After(Duration::from_mins(1)), now);
         assert_eq!(schedule.take(now), Some(key("a")));
     }
 

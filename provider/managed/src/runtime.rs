@@ -30,6 +30,14 @@ use crate::{
     resolve::Reader,
 };
 
+/// Tells the time. Tests set it.
+pub(crate) type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn system_clock() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Shared by every controller of the process.
 pub(crate) struct Runtime {
     pub(crate) client: Client,
@@ -40,6 +48,7 @@ pub(crate) struct Runtime {
     pub(crate) reader: Reader,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
     foreign: Mutex<HashSet<(String, String)>>,
     watch_requests: mpsc::UnboundedSender<ApiResource>,
 }
@@ -63,15 +72,15 @@ impl Runtime {
             options,
             recorder,
             metrics,
+            clock: Box::new(system_clock),
             watch_requests,
         };
         (runtime, requested)
     }
 
     /// The one place where a pass reads the clock.
-    #[expect(clippy::disallowed_methods, reason = "the outermost call of a pass")]
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
+        (self.clock)()
     }
 
     /// Wakes everyone who reads `source` and has not seen `version`.
@@ -142,7 +151,7 @@ impl Runtime {
                 Ok(Event::Delete(object)) => self.wake(&source(&resource, &object), ""),
                 Ok(Event::Init | Event::InitDone) => {}
                 Err(error) => {
-                    warn!(%error, kind = resource.kind, "watch interrupted, trying again")
+                    warn!(%error, kind = resource.kind, "watch interrupted, trying again");
                 }
             }
         }

@@ -88,7 +88,7 @@ where
                 Ok(Event::InitDone) => synced(),
                 Ok(Event::Init) => {}
                 Err(error) => {
-                    warn!(%error, kind = T::KIND.as_str(), "watch interrupted, trying again")
+                    warn!(%error, kind = T::KIND.as_str(), "watch interrupted, trying again");
                 }
             }
         }
@@ -232,7 +232,7 @@ where
             Ok(config) => drop((self.cache)(&self.configs).insert(config)),
             Err(error) if is_status(&error, 404) => {}
             Err(error) => {
-                warn!(%error, name = config.name_any(), "cannot write the status of a provider config")
+                warn!(%error, name = config.name_any(), "cannot write the status of a provider config");
             }
         }
         if let (Err(error), true) = (probed, was_ready || config.status().is_none()) {

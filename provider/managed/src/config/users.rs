@@ -97,7 +97,7 @@ pub(crate) async fn watch_usages<C: Connector>(
                 synced();
             }
             Err(error) => {
-                warn!(%error, kind = "ProviderConfigUsage", "watch interrupted, trying again")
+                warn!(%error, kind = "ProviderConfigUsage", "watch interrupted, trying again");
             }
         }
     }
@@ -118,7 +118,7 @@ fn used<C: Connector>(
         .as_ref()
         .is_some_and(|before| before.metadata.deletion_timestamp.is_some());
     if before.is_none() || is_going != was_going {
-        runtime.queue.add_within(key(&id), SETTLING);
+        runtime.queue.add_within(&key(&id), SETTLING);
     }
 }
 
@@ -129,7 +129,7 @@ fn unused<C: Connector>(
 ) {
     let (namespace, name) = name_of(usage);
     configs.usages.remove(&namespace, &name);
-    runtime.queue.add_within(key(&config_of(usage)), SETTLING);
+    runtime.queue.add_within(&key(&config_of(usage)), SETTLING);
 }
 
 fn config_of<S: ProviderSettings>(usage: &ProviderConfigUsage<S>) -> ConfigId {

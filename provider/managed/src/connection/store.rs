@@ -155,9 +155,8 @@ impl SecretStore {
     ) -> Result<Option<Secret>, ExternalError> {
         let found = self.api(owner).get_opt(&reference.name).await;
         let secret = found.map_err(|error| cannot("read", reference, &error))?;
-        match &secret {
-            Some(secret) => may_use(secret, owner, reference)?,
-            None => {}
+        if let Some(secret) = &secret {
+            may_use(secret, owner, reference)?;
         }
         Ok(secret)
     }

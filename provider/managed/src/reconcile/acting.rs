@@ -70,7 +70,7 @@ where
                     Claim::creating("waiting for the external resource to appear"),
                 ],
             )),
-            observation => {
+            observation @ Observation::Present { .. } => {
                 self.after_change(
                     session,
                     &desired,

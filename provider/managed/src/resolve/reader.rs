@@ -96,7 +96,7 @@ impl Reader {
         objects: &mut Objects,
         seen: &mut Seen,
     ) -> Result<Value, ExternalError> {
-        let id = self.id(namespace, input);
+        let id = Self::id(namespace, input);
         if !objects.contains_key(&id) {
             let object = self.fetch(input, &id).await?;
             let version = object
@@ -113,7 +113,7 @@ impl Reader {
         value(object, input).ok_or_else(|| missing_value(object, input, &id))
     }
 
-    fn id(&self, own: &str, input: &Input) -> ObjectId {
+    fn id(own: &str, input: &Input) -> ObjectId {
         match input {
             Input::SecretKey {
                 namespace, name, ..
