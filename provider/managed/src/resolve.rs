@@ -59,11 +59,13 @@ fn resolve_reference<K: Kind>(
         }
         _ => return Ok(()),
     };
+    if let Some(found) = found.as_ref().filter(|found| !found.exists) {
+        return Err(unfinished(reference, &found.name));
+    }
     if !reference.is_pending() {
         return Ok(());
     }
     match found {
-        Some(found) if !found.exists => return Err(unfinished(reference, &found.name)),
         Some(found) => *reference.value = Some(found.external_name),
         None if reference.policy().resolution == Resolution::Optional => {}
         None => return Err(unresolved(reference)),
