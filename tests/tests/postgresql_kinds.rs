@@ -3,6 +3,12 @@
 //! The kinds are called as the runtime calls them, without Kubernetes. Each test runs its scenario on every server in turn,
 //! with names of its own, and says which server it failed on.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the whole crate is a test, its helpers included"
+)]
+
 #[path = "postgresql_kinds/database.rs"]
 mod database;
 #[path = "postgresql_kinds/grant.rs"]
