@@ -35,6 +35,7 @@ mod registry;
 mod service_account;
 mod testbed;
 mod tools;
+mod turn;
 mod wait;
 
 pub use crossplane::CROSSPLANE_NAMESPACE;
@@ -46,4 +47,5 @@ pub use openbao::{OpenBao, VAULT_SERVICE};
 pub use postgres::{DEFAULT_MAJOR, POSTGRES_SERVICE, Postgres, Session};
 pub use registry::REGISTRY;
 pub use testbed::Testbed;
+pub use turn::Turn;
 pub use wait::{wait_condition, wait_for, wait_for_value, wait_gone};

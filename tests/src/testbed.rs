@@ -148,6 +148,10 @@ impl Testbed {
         host_process::HostProcess::start(&self.paths, name, argv, env)
     }
 
+    pub(crate) const fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
     /// The log of a server of the testbed, such as `kube-apiserver` or `kubelet`.
     pub fn log(&self, name: &str) -> PathBuf {
         self.paths.log(name)
