@@ -5,13 +5,13 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::command;
 use crate::network::ADDRESS;
 use crate::paths::Paths;
+use crate::{command, process};
 
 /// `kubectl` with the administrator's rights. Its cache goes with the testbed instead of staying in a home directory.
 pub(crate) fn kubectl(program: &Path, paths: &Paths) -> Command {
-    let mut kubectl = Command::new(program);
+    let mut kubectl = process::client(program, paths);
     kubectl
         .env("KUBECONFIG", paths.kubeconfig())
         .env("KUBECACHEDIR", paths.client_cache());

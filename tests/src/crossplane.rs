@@ -1,11 +1,9 @@
 //! Crossplane, installed with its own Helm chart, as pods: webhooks and RBAC manager included.
 
-use tokio::process::Command;
-
 use crate::cache;
 use crate::paths::{self, Paths};
 use crate::tools::Tools;
-use crate::{command, image};
+use crate::{command, image, process};
 
 /// Namespace Crossplane and the packages it installs live in.
 pub const CROSSPLANE_NAMESPACE: &str = "crossplane-system";
@@ -30,7 +28,7 @@ pub(crate) async fn install(paths: &Paths, tools: &Tools) -> anyhow::Result<()> 
         paths::write(&description, versioned(&paths::read(&description)?))?;
     }
     let (repository, tag) = image::CROSSPLANE.rsplit_once(':').unwrap_or_default();
-    let mut helm = Command::new(tools.helm());
+    let mut helm = process::client(tools.helm(), paths);
     helm.env("KUBECONFIG", paths.kubeconfig())
         .env("HELM_CACHE_HOME", paths.state("helm"))
         .env("KUBECACHEDIR", paths.client_cache());

@@ -8,9 +8,9 @@ use tokio::process::Command;
 use xtask::layer::{Layer, Tree};
 use xtask::oci::{Execution, Image, Platform, archive};
 
-use crate::command;
 use crate::paths::{self, Paths};
 use crate::tools::Tools;
+use crate::{command, process};
 
 /// The image every pod's sandbox runs.
 pub(crate) const PAUSE: &str = "localhost/pause:1";
@@ -163,7 +163,7 @@ pub(crate) async fn present(paths: &Paths) -> anyhow::Result<Vec<String>> {
 
 /// containerd's client, in the namespace that the kubelet uses.
 pub(crate) fn ctr(paths: &Paths) -> Command {
-    let mut command = Command::new("ctr");
+    let mut command = process::client("ctr", paths);
     command
         .arg("--address")
         .arg(paths.containerd_socket())

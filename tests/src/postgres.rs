@@ -19,7 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub use self::session::Session;
 use crate::network::{ADDRESS, usual_or_free};
 use crate::paths::{self, Paths};
-use crate::process::{Running, Server};
+use crate::process::{self, Running, Server};
 use crate::{cache, command, openbao, wait};
 
 /// The version that is always there.
@@ -101,7 +101,7 @@ impl Postgres {
                 .arg(home),
         )
         .await?;
-        let mut initdb = Command::new("setpriv");
+        let mut initdb = process::client("setpriv", paths);
         initdb
             .args([
                 &format!("--reuid={uid}"),

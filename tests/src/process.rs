@@ -5,6 +5,7 @@
 //! what was started by a command that died before it could write the record is found by that.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -18,6 +19,13 @@ use crate::paths::{self, Paths};
 
 /// Names the state directory in the environment of every process of a testbed.
 const MARK: &str = "TENANCY_TESTBED_STATE";
+
+/// A client that works on the testbed. It carries the mark, so that one whose command was killed ends with the testbed.
+pub(crate) fn client(program: impl AsRef<OsStr>, paths: &Paths) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(program);
+    command.env(MARK, &paths.state);
+    command
+}
 
 /// What to start.
 #[derive(Clone, Debug, Deserialize, Serialize)]
