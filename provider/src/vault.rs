@@ -8,6 +8,8 @@
 //! Vault 1.17 and later and `OpenBao` 2.x are supported.
 
 #[cfg(feature = "backends")]
+mod answer;
+#[cfg(feature = "backends")]
 mod call;
 #[cfg(feature = "backends")]
 mod error;

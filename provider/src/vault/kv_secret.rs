@@ -41,7 +41,7 @@ pub use source::{Encoding, FieldRef, ValueSource};
 pub struct KvSecret;
 
 /// `spec.forProvider` of a `KVSecret`.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "self.mount == oldSelf.mount && self.path == oldSelf.path",
@@ -116,7 +116,7 @@ pub enum DeletionPolicy {
 }
 
 /// `status.atProvider` of a `KVSecret`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KvSecretObservation {
     /// Mount of the KV v2 secrets engine.

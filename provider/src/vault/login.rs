@@ -41,7 +41,7 @@ pub(super) enum Identity {
         /// Role of the auth method.
         role: String,
         /// Where the `ServiceAccount` token comes from.
-        jwt: Jwt,
+        jwt: Box<Jwt>,
     },
 }
 
@@ -82,7 +82,7 @@ impl Identity {
             (Some(kubernetes), None) => Ok(Self::Kubernetes {
                 mount: super::path::checked("auth.kubernetes.mount", &kubernetes.mount)?.to_owned(),
                 role: kubernetes.role.clone(),
-                jwt: Jwt::of(config, kubernetes)?,
+                jwt: Box::new(Jwt::of(config, kubernetes)?),
             }),
             (None, Some(reference)) => match config.inputs.value(&reference.input()) {
                 Some(token) => Ok(Self::Token(token.clone())),

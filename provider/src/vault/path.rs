@@ -7,14 +7,15 @@ use super::error::Error;
 
 /// Returns the path if it means what it says. `field` is the name of the field for messages.
 pub(super) fn checked<'a>(field: &str, path: &'a str) -> Result<&'a str, Error> {
-    match path.split('/').all(is_segment) {
-        true => Ok(path),
-        false => Err(Error::Config {
+    if path.split('/').all(is_segment) {
+        Ok(path)
+    } else {
+        Err(Error::Config {
             cause: format!(
                 "{field} {path:?} has an empty segment, a dot segment, a wildcard or a control character"
             ),
             remedy: "write it as segments between single slashes",
-        }),
+        })
     }
 }
 

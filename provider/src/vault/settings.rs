@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `spec` of `ProviderConfig` and `ClusterProviderConfig`.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "self.address.startsWith('https://') || (self.address.startsWith('http://') && has(self.allowHttp) && self.allowHttp)",
@@ -53,7 +53,7 @@ pub struct Settings {
 }
 
 /// How to log in: exactly one of the fields.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "has(self.kubernetes) != has(self.tokenSecretRef)",
@@ -69,7 +69,7 @@ pub struct Auth {
 }
 
 /// A login through Vault's kubernetes auth method.
-#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "!(has(self.serviceAccountRef) && has(self.tokenPath))",

@@ -1,4 +1,4 @@
-//! Sends requests to one Vault server and classifies its answers.
+//! Sends requests to one Vault server.
 //!
 //! Redirects are not followed: the client would send token and body to whatever host the answer
 //! names. Every request has a time limit, and nothing is taken from the environment.
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::{
     Certificate, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderValue},
     redirect::Policy,
 };
 use rustify::{
@@ -16,15 +16,15 @@ use rustify::{
     endpoint::{Endpoint as _, MiddleWare as _},
     errors::ClientError,
 };
-use serde_json::Value;
 use vaultrs::{
     api::EndpointMiddleware,
     client::{VaultClient, VaultClientSettings},
 };
 
 use super::{
+    answer::Answer,
     call::{Call, Reply, Verb},
-    error::{Error, words},
+    error::Error,
     settings::Settings,
 };
 
@@ -142,7 +142,13 @@ impl Transport {
             .await
             .map_err(|error| self.failed(call, &error))?;
         let (head, body) = response.into_parts();
-        self.classify(call, head.status.as_u16(), &head.headers, &body)
+        Answer {
+            address: &self.address,
+            call,
+            status: head.status.as_u16(),
+            headers: &head.headers,
+        }
+        .classify(&body)
     }
 
     fn failed(&self, call: &Call, error: &ClientError) -> Error {
@@ -164,94 +170,6 @@ impl Transport {
             }
         } else {
             Error::Unreachable { address, cause }
-        }
-    }
-
-    fn classify(
-        &self,
-        call: &Call,
-        status: u16,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<Reply, Error> {
-        let operation = call.operation();
-        let parsed = serde_json::from_slice::<Value>(body);
-        let cause = cause(status, parsed.as_ref().ok());
-        match status {
-            200..=299 if body.is_empty() => Ok(Reply {
-                not_found: false,
-                body: Value::Null,
-            }),
-            200..=299 => {
-                let body = parsed.map_err(|_| Error::Garbled { operation })?;
-                Ok(Reply {
-                    not_found: false,
-                    body,
-                })
-            }
-            404 if cause.contains("no handler for route") => Err(unmounted(&call.path)),
-            404 => match parsed {
-                Ok(body) => Ok(Reply {
-                    not_found: true,
-                    body,
-                }),
-                Err(_) => Err(Error::Refused {
-                    operation,
-                    status,
-                    cause: "not an answer of vault".into(),
-                }),
-            },
-            301..=308 => Err(self.redirected(headers)),
-            400 if cause.contains("check-and-set parameter did not match") => {
-                Err(Error::CheckAndSet {
-                    path: call.path.clone(),
-                })
-            }
-            403 => Err(Error::Denied {
-                operation,
-                cause,
-                policy: call.policy(),
-            }),
-            412 => Err(Error::Throttled {
-                retry_after: Some(Duration::from_secs(1)),
-                cause,
-            }),
-            429 => Err(Error::Throttled {
-                retry_after: retry_after(headers),
-                cause,
-            }),
-            413 => Err(Error::TooLarge { operation, cause }),
-            500 if cause.contains("too large") => Err(Error::TooLarge { operation, cause }),
-            503 if cause.contains("sealed") || is_sealed(parsed.as_ref().ok()) => {
-                Err(Error::Sealed {
-                    address: self.address().to_owned(),
-                })
-            }
-            501..=504 => Err(Error::Unavailable {
-                address: self.address().to_owned(),
-                operation,
-                cause,
-            }),
-            _ => Err(Error::Refused {
-                operation,
-                status,
-                cause,
-            }),
-        }
-    }
-
-    fn redirected(&self, headers: &HeaderMap) -> Error {
-        let location = headers
-            .get(LOCATION)
-            .and_then(|location| location.to_str().ok());
-        let host = location.and_then(|location| self.address.join(location).ok());
-        let location = host.map_or_else(
-            || "nowhere".into(),
-            |url| url.origin().ascii_serialization(),
-        );
-        Error::Redirected {
-            address: self.address().to_owned(),
-            location,
         }
     }
 }
@@ -286,9 +204,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
     let remedy = "store the CA as PEM in the Secret of caSecretRef";
     let bundle = Certificate::from_pem_bundle(pem)
         .map_err(|error| config(format!("the CA is not PEM: {}", innermost(&error)), remedy))?;
-    match bundle.is_empty() {
-        true => Err(config("the CA holds no certificate", remedy)),
-        false => Ok(bundle),
+    if bundle.is_empty() {
+        Err(config("the CA holds no certificate", remedy))
+    } else {
+        Ok(bundle)
     }
 }
 
@@ -297,43 +216,6 @@ fn config(cause: impl Into<String>, remedy: &'static str) -> Error {
         cause: cause.into(),
         remedy,
     }
-}
-
-fn unmounted(path: &str) -> Error {
-    let mount = path.split('/').next().unwrap_or_default();
-    Error::Mount {
-        cause: format!("nothing is mounted at {mount}"),
-        remedy: "enable the engine there, or correct mount",
-    }
-}
-
-fn cause(status: u16, body: Option<&Value>) -> String {
-    let errors = body.and_then(|body| body["errors"].as_array());
-    let errors: Vec<String> = errors
-        .into_iter()
-        .flatten()
-        .filter_map(|error| error.as_str().map(str::to_owned))
-        .collect();
-    match words(&errors) {
-        text if text.is_empty() => format!("status {status}"),
-        text => text,
-    }
-}
-
-/// The health API says it in its own way.
-fn is_sealed(body: Option<&Value>) -> bool {
-    body.is_some_and(|body| body["sealed"] == true)
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// The last cause of a chain, which is the one that says what happened.

@@ -2,6 +2,7 @@
 //!
 //! Each test has a mount of its own. Tests that seal or stop the server wait for the others.
 
+mod admission;
 mod content;
 mod deletion;
 mod fixture;

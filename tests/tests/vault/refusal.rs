@@ -56,7 +56,7 @@ async fn a_mount_that_does_not_exist_is_named_and_another_one_is_never_used() {
     assert!(
         refused
             .to_string()
-            .starts_with("nothing is mounted at nowhere"),
+            .starts_with("nothing is mounted at the beginning of nowhere/data/a"),
         "{refused}"
     );
 

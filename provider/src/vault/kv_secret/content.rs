@@ -124,12 +124,13 @@ fn rendered(
 fn check_name(key: &str) -> Result<(), ExternalError> {
     let is_forbidden =
         |letter: char| letter.is_whitespace() || letter.is_control() || ",|{}".contains(letter);
-    match key.is_empty() || key.contains(is_forbidden) {
-        false => Ok(()),
-        true => Err(ExternalError::invalid(
+    if key.is_empty() || key.contains(is_forbidden) {
+        Err(ExternalError::invalid(
             format!("data has a key {key:?} with a space or one of , | {{ }}"),
             "rename the key",
-        )),
+        ))
+    } else {
+        Ok(())
     }
 }
 

@@ -221,9 +221,10 @@ impl Situation<'_> {
             State::Destroyed => format!("{} (destroyed)", self.current.version),
             State::Nothing | State::Live(_) => return Vec::new(),
         };
-        match is_mine {
-            true => vec![Drift::plain("currentVersion", "readable", observed)],
-            false => Vec::new(),
+        if is_mine {
+            vec![Drift::plain("currentVersion", "readable", observed)]
+        } else {
+            Vec::new()
         }
     }
 

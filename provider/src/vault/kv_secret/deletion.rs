@@ -72,9 +72,10 @@ pub(super) async fn delete(
         Extent::Mark => {}
     }
     let marks = holders.release(&current.custom);
-    match marks.is_empty() {
-        true => Ok(()),
-        false => location.mark(session, &marks).await,
+    if marks.is_empty() {
+        Ok(())
+    } else {
+        location.mark(session, &marks).await
     }
 }
 
@@ -100,9 +101,10 @@ fn extent(desired: &Desired<KvSecret>, current: &Current, holders: &Holders) -> 
 /// The keys of the mark; where no mark lists any, those that were noted before they were written.
 fn own_keys<'d>(desired: &'d Desired<KvSecret>, holders: &'d Holders) -> BTreeSet<&'d str> {
     let listed = holders.own_keys();
-    match listed.is_empty() {
-        true => desired.ledger.iter().map(String::as_str).collect(),
-        false => listed,
+    if listed.is_empty() {
+        desired.ledger.iter().map(String::as_str).collect()
+    } else {
+        listed
     }
 }
 

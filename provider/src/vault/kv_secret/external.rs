@@ -91,9 +91,10 @@ impl Session {
         current: &Current,
     ) -> Observation<KvSecret> {
         let me = owner::claimant(desired, self.cluster());
-        match is_mine(desired, current, &Holders::read(&current.custom, &me)) {
-            true => Observation::present(at_provider(desired, current), Vec::new()),
-            false => Observation::Absent,
+        if is_mine(desired, current, &Holders::read(&current.custom, &me)) {
+            Observation::present(at_provider(desired, current), Vec::new())
+        } else {
+            Observation::Absent
         }
     }
 
@@ -158,9 +159,10 @@ impl Session {
         if let Some(content) = &change.write {
             location.put(self, current.version, content).await?;
         }
-        match change.marks.is_empty() {
-            true => Ok(()),
-            false => location.mark(self, &change.marks).await,
+        if change.marks.is_empty() {
+            Ok(())
+        } else {
+            location.mark(self, &change.marks).await
         }
     }
 }
@@ -178,9 +180,10 @@ fn readiness(current: &Current, change: &Change) -> Readiness {
         .filter(is_wrong)
         .map(|drift| drift.field.as_str())
         .collect();
-    match wrong.is_empty() {
-        true => Readiness::Ready,
-        false => Readiness::NotReady(format!("not what the source says: {}", wrong.join(", "))),
+    if wrong.is_empty() {
+        Readiness::Ready
+    } else {
+        Readiness::NotReady(format!("not what the source says: {}", wrong.join(", ")))
     }
 }
 

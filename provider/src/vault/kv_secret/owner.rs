@@ -88,18 +88,19 @@ impl Holder {
 
     /// True when the marks fit into custom metadata.
     pub(super) fn check(&self) -> Result<(), ExternalError> {
-        match self
+        if self
             .entries()
             .iter()
             .all(|(_, value)| value.len() <= LONGEST_VALUE)
         {
-            true => Ok(()),
-            false => Err(ExternalError::invalid(
+            Ok(())
+        } else {
+            Err(ExternalError::invalid(
                 format!(
                     "with Merge the names of all keys together must not exceed {LONGEST_VALUE} bytes"
                 ),
                 "split the keys over several paths",
-            )),
+            ))
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where the value of a key comes from: exactly one of `value`, `secretKeyRef`, `fieldRef` and
 /// `template`.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
     "[has(self.value), has(self.secretKeyRef), has(self.fieldRef), has(self.template)].filter(is_set, is_set).size() == 1",

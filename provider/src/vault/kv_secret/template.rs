@@ -82,7 +82,7 @@ fn urlencode(value: &str, text: &mut String) {
     for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(byte.into())
+                text.push(byte.into());
             }
             _ => {
                 text.push('%');
