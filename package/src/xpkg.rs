@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::Instant,
 };
 
 use anyhow::{Context, ensure};
@@ -124,33 +125,50 @@ fn runtime(program: &str, path: &Path) -> anyhow::Result<Tree> {
         .directory("tmp", 0o777))
 }
 
-/// Builds the programs of all packages as static executables. Prints what Cargo prints.
+/// Builds the programs of all packages as static executables. Prints what it builds and how long it took.
 ///
 /// # Errors
 /// When a program does not build.
 pub fn build_programs(root: &Path) -> anyhow::Result<()> {
-    for (_, target) in PLATFORMS {
-        let mut cargo = Command::new(std::env!("CARGO"));
-        cargo
-            .current_dir(root)
-            .args(["build", "--release", "--locked", "--target", target]);
-        for program in PACKAGES.iter().filter_map(|package| package.program) {
-            cargo.args(["--package", program]);
-        }
-        let flags = format!(
-            "CARGO_TARGET_{}_RUSTFLAGS",
-            target.to_uppercase().replace('-', "_")
-        );
-        let status = cargo
-            .env(flags, "-C target-feature=+crt-static")
+    for (architecture, target) in PLATFORMS {
+        let started = Instant::now();
+        eprintln!("  building the programs for {architecture}, the first time takes minutes");
+        let status = build_command(root, target)
             .status()
             .context("cannot run cargo")?;
         ensure!(
             status.success(),
             "the programs do not build for {target}; see the errors above"
         );
+        eprintln!(
+            "  {:6.1} s  the programs are built",
+            started.elapsed().as_secs_f32()
+        );
     }
     Ok(())
+}
+
+fn build_command(root: &Path, target: &str) -> Command {
+    let flags = format!(
+        "CARGO_TARGET_{}_RUSTFLAGS",
+        target.to_uppercase().replace('-', "_")
+    );
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(root)
+        .env(flags, "-C target-feature=+crt-static")
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--target",
+            target,
+        ]);
+    for program in PACKAGES.iter().filter_map(|package| package.program) {
+        cargo.args(["--package", program]);
+    }
+    cargo
 }
 
 fn program_path(root: &Path, target: &str, program: &str) -> PathBuf {

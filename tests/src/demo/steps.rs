@@ -168,10 +168,11 @@ impl<'a> Story<'a> {
 
         let session = self.postgres.superuser("postgres").await?;
         let sql = format!(
-            "ALTER ROLE \"{}\" PASSWORD 'changed by hand' CONNECTION LIMIT 1",
+            "ALTER ROLE \"{}\" PASSWORD 'changed by hand' CONNECTION LIMIT 5",
             role.name
         );
-        screen::command(&format!("psql -c \"{sql}\""));
+        screen::command("psql");
+        screen::answer(&format!("postgres=# {sql};"));
         session.batch_execute(&sql).await?;
         timings.repaired_role = self
             .until_corrected("role.postgresql.pnats.cloud", &role.resource)
@@ -184,20 +185,15 @@ impl<'a> Story<'a> {
             .await?;
 
         screen::command(&format!("kubectl delete secret {}", role.secret));
+        let before = self.version().await?;
         self.testbed
             .kubectl(&["delete", "secret", &role.secret, "-n", self.namespace])
             .await?;
         let started = Instant::now();
         wait_for(
-            "the connection Secret to be back, and Vault to follow",
+            "a new password to be in Vault and to work",
             PATIENCE,
-            async || {
-                let Some(mut found) = self.vault("data").await? else {
-                    return Ok(false);
-                };
-                Ok(self.session(&found["data"].take()).await.is_ok()
-                    && self.secret_exists(&role.secret).await)
-            },
+            async || Ok(self.version().await? > before && self.held_logs_in().await?),
         )
         .await?;
         timings.repaired_secret = since(started);
@@ -287,13 +283,6 @@ impl<'a> Story<'a> {
         Ok(found.and_then(|one| one["status"].as_str().map(ToOwned::to_owned)))
     }
 
-    async fn secret_exists(&self, name: &str) -> bool {
-        self.testbed
-            .kubectl(&["get", "secret", name, "-n", self.namespace])
-            .await
-            .is_ok()
-    }
-
     // === Vault and PostgreSQL ===
 
     /// What Vault holds at the claim's path; `data` for the first login, `data/NAME` for another.
@@ -303,6 +292,18 @@ impl<'a> Story<'a> {
             None => format!("secret/data/{PATH}"),
         };
         self.testbed.openbao().client()?.read(&path).await
+    }
+
+    /// Version of the first login's credentials; it grows with every write.
+    async fn version(&self) -> anyhow::Result<i64> {
+        let held = self.vault("data").await?.unwrap_or_default();
+        Ok(held["metadata"]["version"].as_i64().unwrap_or_default())
+    }
+
+    /// Whether what Vault holds logs in.
+    async fn held_logs_in(&self) -> anyhow::Result<bool> {
+        let held = self.vault("data").await?.unwrap_or_default();
+        Ok(self.session(&held["data"]).await.is_ok())
     }
 
     async fn patch_vault(&self, change: &Value) -> anyhow::Result<()> {
