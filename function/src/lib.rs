@@ -49,6 +49,13 @@ pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Function;
 
+impl Function {
+    /// Serves until SIGTERM or SIGINT. The process needs a default crypto provider unless TLS is off.
+    pub async fn serve(args: args::Args) -> Result<(), function_sdk_rust::Error> {
+        function_sdk_rust::serve(Self, &args.into()).await
+    }
+}
+
 #[tonic::async_trait]
 impl FunctionRunnerService for Function {
     async fn run_function(

@@ -10,6 +10,6 @@ async fn main() -> anyhow::Result<()> {
         .map_err(|_| anyhow::anyhow!("a crypto provider is installed already"))?;
     let args = Args::parse();
     function_sdk_rust::logging::configure(args.debug);
-    function_sdk_rust::serve(Function, &args.into()).await?;
+    Function::serve(args).await?;
     Ok(())
 }

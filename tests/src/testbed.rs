@@ -14,6 +14,7 @@ use crate::namespace::Namespace;
 use crate::openbao::OpenBao;
 use crate::paths::Paths;
 use crate::postgres::{DEFAULT_MAJOR, Postgres};
+use crate::tools::Tools;
 use crate::{cluster, command, host_process, image, packages, service_account};
 
 /// A running testbed. It keeps running when this is dropped: other tests, and people, use it too.
@@ -56,6 +57,11 @@ impl Testbed {
     /// The directory with `kubectl`, `bao`, `helm`, `crossplane` and `psql`.
     pub fn clients(&self) -> &Path {
         &self.environment.clients
+    }
+
+    /// Crossplane's core as a binary of this machine, which the command line client renders with.
+    pub async fn core(&self) -> anyhow::Result<PathBuf> {
+        Ok(Tools::build(&self.paths).await?.crossplane())
     }
 
     /// Applies manifests, in YAML or JSON, with the administrator's rights.
