@@ -17,7 +17,7 @@ use crate::process::{Running, marked, signal_pid};
 use crate::{cgroup, network};
 
 /// Where the kubelet keeps the socket of device plugins, whatever directory it is given for the rest.
-pub(crate) const KUBELET_DIRECTORY: &str = "/var/lib/kubelet";
+pub(crate) const KUBELET_DIRECTORY: &str = "/var/lib/kubelet/device-plugins";
 
 /// Name of the file in the state directory that says that [`KUBELET_DIRECTORY`] was not there before us.
 pub(crate) const OWNS_KUBELET_DIRECTORY: &str = "owns-kubelet-directory";
@@ -46,6 +46,7 @@ pub(crate) async fn remove(paths: &Paths) -> anyhow::Result<()> {
     remove_network_results(&containers);
     if paths.state(OWNS_KUBELET_DIRECTORY).exists() {
         let _already_gone = fs::remove_dir_all(KUBELET_DIRECTORY);
+        let _others_use_it = fs::remove_dir("/var/lib/kubelet");
     }
     remove_state(paths)
 }
