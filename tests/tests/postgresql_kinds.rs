@@ -5,12 +5,15 @@
 
 #![expect(
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "the whole crate is a test, its helpers included"
 )]
 
 #[path = "postgresql_kinds/database.rs"]
 mod database;
+#[path = "postgresql_kinds/default_privileges.rs"]
+mod default_privileges;
 #[path = "postgresql_kinds/grant.rs"]
 mod grant;
 #[path = "postgresql_kinds/pass.rs"]

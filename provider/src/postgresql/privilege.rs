@@ -8,6 +8,7 @@
 mod catalog;
 mod change;
 mod class;
+mod holding;
 mod ledger;
 mod survey;
 
@@ -15,8 +16,9 @@ pub use self::{
     catalog::{Found, Held, Object},
     change::{Change, Verb},
     class::Class,
+    holding::{carry_out, holdings},
     ledger::Entry,
-    survey::{Survey, carry_out, holdings},
+    survey::Survey,
 };
 
 use std::collections::BTreeSet;

@@ -1,10 +1,8 @@
-//! The kinds Grant and `DefaultPrivileges`.
+//! The kind Grant.
 
-use managed::external::{Desired, ExternalClient as _, Observation};
 use provider_tenancy::postgresql::{
-    Database, DefaultPrivileges, Grant, Role,
+    Database, Grant, Role,
     database::{DatabaseParameters, PublicPrivileges},
-    default_privileges::{DefaultPrivilegesParameters, ObjectType},
     grant::{GrantOption, GrantParameters, Routine, SchemaObjects},
     role::RoleParameters,
 };
@@ -15,10 +13,10 @@ use crate::{
 };
 
 /// A closed database with an owner, a schema with objects of each type, and a role to grant to.
-struct Place {
-    database: String,
-    owner: String,
-    role: String,
+pub(crate) struct Place {
+    pub(crate) database: String,
+    pub(crate) owner: String,
+    pub(crate) role: String,
 }
 
 const OBJECTS: &str = "CREATE SCHEMA \"s p\";
@@ -29,7 +27,7 @@ const OBJECTS: &str = "CREATE SCHEMA \"s p\";
     CREATE FUNCTION \"s p\".f(text, int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
     CREATE PROCEDURE \"s p\".p() LANGUAGE sql AS 'SELECT 1';";
 
-async fn place(server: &Server) -> Place {
+pub(crate) async fn place(server: &Server) -> Place {
     let [owner, role] = ["owner", "role"].map(|name| server.name(name));
     for name in [&owner, &role] {
         apply(
@@ -81,7 +79,7 @@ impl Place {
     }
 
     /// Everything the role has been granted in the database and on it, in words.
-    async fn privileges(&self, server: &Server) -> String {
+    pub(crate) async fn privileges(&self, server: &Server) -> String {
         let query = format!(
             "SELECT coalesce(string_agg(what || ' ' || a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END, ', ' ORDER BY what, a.privilege_type), '') FROM (
                 SELECT 'db' AS what, datacl AS acl FROM pg_database WHERE datname = current_database()
@@ -415,143 +413,6 @@ async fn unknown_privileges_are_refused_before_anything_is_granted() {
                 "invalid"
             );
         }
-        assert_eq!(place.privileges(server).await, "");
-    })
-    .await;
-}
-
-fn default(
-    place: &Place,
-    creator: &str,
-    schema: Option<&str>,
-    object_type: ObjectType,
-    privileges: &[&str],
-) -> Desired<DefaultPrivileges> {
-    let parameters = DefaultPrivilegesParameters {
-        target_role: Some(creator.to_owned()),
-        role: Some(place.role.clone()),
-        database: Some(place.database.clone()),
-        schema: schema.map(str::to_owned),
-        object_type,
-        privileges: privileges.iter().map(|one| (*one).to_owned()).collect(),
-        ..DefaultPrivilegesParameters::default()
-    };
-    wanted::<DefaultPrivileges>("d", parameters)
-}
-
-#[tokio::test]
-async fn default_privileges_of_each_type_are_given_and_taken_back() {
-    on_every_server("default", async |server| {
-        let place = place(server).await;
-        let cases = [
-            (
-                Some("s p"),
-                ObjectType::Table,
-                &["SELECT"][..],
-                "default r in schema SELECT",
-            ),
-            (
-                None,
-                ObjectType::Table,
-                &["INSERT", "SELECT"],
-                "default r INSERT, default r SELECT",
-            ),
-            (None, ObjectType::Sequence, &["USAGE"], "default S USAGE"),
-            (
-                Some("s p"),
-                ObjectType::Function,
-                &["ALL"],
-                "default f in schema EXECUTE",
-            ),
-            (
-                None,
-                ObjectType::Schema,
-                &["ALL"],
-                "default n CREATE, default n USAGE",
-            ),
-            (None, ObjectType::Type, &["USAGE"], "default T USAGE"),
-        ];
-        for (schema, object_type, privileges, expected) in cases {
-            let mut default = default(&place, &place.owner, schema, object_type, privileges);
-            apply(&server.session, &mut default).await;
-            assert_eq!(place.privileges(server).await, expected);
-            remove(&server.session, &mut default).await;
-            assert_eq!(place.privileges(server).await, "", "after {expected}");
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn default_privileges_reach_what_the_creator_makes_later() {
-    on_every_server("defaultlater", async |server| {
-        let place = place(server).await;
-        let mut all = default(
-            &place,
-            &place.owner,
-            Some("s p"),
-            ObjectType::Table,
-            &["ALL"],
-        );
-        apply(&server.session, &mut all).await;
-        let expected = if server.postgres.major >= 17 { 8 } else { 7 };
-        assert_eq!(
-            status(&server.session, &all).await.privileges.len(),
-            expected
-        );
-        let make = format!("SET ROLE \"{}\"; CREATE TABLE \"s p\".late ()", place.owner);
-        server.sql(&place.database, &make).await;
-        let query = format!(
-            "SELECT has_table_privilege('{}', '\"s p\".late', 'DELETE')",
-            place.role
-        );
-        assert_eq!(server.ask(&place.database, &query).await, "t");
-        remove(&server.session, &mut all).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn default_privileges_that_differ_in_schema_or_creator_are_apart() {
-    on_every_server("defaultapart", async |server| {
-        let place = place(server).await;
-        let second = server.name("second");
-        apply(
-            &server.session,
-            &mut wanted::<Role>(&second, RoleParameters::default()),
-        )
-        .await;
-        let mut first = default(&place, &place.owner, None, ObjectType::Table, &["SELECT"]);
-        apply(&server.session, &mut first).await;
-        for (creator, schema) in [(&place.owner, Some("s p")), (&second, None)] {
-            let other = default(&place, creator, schema, ObjectType::Table, &["SELECT"]);
-            let observation = server.session.observe(&other).await.unwrap();
-            assert!(
-                matches!(observation, Observation::Absent),
-                "{creator} {schema:?}"
-            );
-        }
-        // Changed by hand, the spec narrowed, and moved to another schema.
-        let role = &place.role;
-        let by_hand = format!(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE \"{}\" REVOKE SELECT ON TABLES FROM \"{role}\"",
-            place.owner
-        );
-        first.parameters.privileges = vec!["SELECT".into(), "INSERT".into()];
-        apply(&server.session, &mut first).await;
-        server.sql(&place.database, &by_hand).await;
-        repairs(&server.session, &mut first, &by_hand, &["privileges"]).await;
-        first.parameters.privileges = vec!["INSERT".into()];
-        apply(&server.session, &mut first).await;
-        assert_eq!(place.privileges(server).await, "default r INSERT");
-        first.parameters.schema = Some("s p".into());
-        first.parameters.with_option = Some(GrantOption::Grant);
-        apply(&server.session, &mut first).await;
-        assert_eq!(
-            place.privileges(server).await,
-            "default r in schema INSERT*"
-        );
-        remove(&server.session, &mut first).await;
         assert_eq!(place.privileges(server).await, "");
     })
     .await;

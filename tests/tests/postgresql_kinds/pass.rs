@@ -147,6 +147,6 @@ pub(crate) async fn repairs<K: Kind>(
 }
 
 /// No connection Secret yet, but one is wanted.
-pub(crate) fn empty_secret() -> Option<ConnectionDetails> {
-    Some(ConnectionDetails::none())
+pub(crate) fn empty_secret() -> ConnectionDetails {
+    ConnectionDetails::none()
 }

@@ -46,7 +46,7 @@ async fn each_field_changed_by_hand_is_named_and_repaired() {
         let name = server.name("ü\"st");
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let mut role = wanted::<Role>(&name, full(server, &group));
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         apply(&server.session, &mut role).await;
         for (by_hand, fields) in edits(server, &group) {
             let by_hand = by_hand.replace("{role}", &quoted);
@@ -141,6 +141,21 @@ fn edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
             (own("ALTER ROLE {role} PASSWORD NULL"), vec!["password"]),
         ]);
     }
+    edits.extend(membership_edits(server, group));
+    let named = |fields: Vec<&'static str>| {
+        fields
+            .into_iter()
+            .map(|field| &*field.replace("GROUP", group).leak())
+            .collect()
+    };
+    edits
+        .into_iter()
+        .map(|(sql, fields)| (sql, named(fields)))
+        .collect()
+}
+
+fn membership_edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
+    let mut edits = Vec::new();
     let grantor = if server.has_membership_options() && server.admin == Admin::CreateRole {
         format!(" GRANTED BY \"{}\"", server.admin_name)
     } else {
@@ -164,23 +179,14 @@ fn edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
             vec!["memberOf.GROUP.inherit"],
         ));
     }
-    let named = |fields: Vec<&'static str>| {
-        fields
-            .into_iter()
-            .map(|field| &*field.replace("GROUP", group).leak())
-            .collect()
-    };
     edits
-        .into_iter()
-        .map(|(sql, fields)| (sql, named(fields)))
-        .collect()
 }
 
 #[tokio::test]
 async fn a_generated_password_logs_in_and_is_generated_once() {
     on_every_server("rolepass", async |server| {
         let mut role = wanted::<Role>(&server.name("app"), login());
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         apply(&server.session, &mut role).await;
         let first = password(&role);
         assert!(
@@ -199,7 +205,7 @@ async fn a_generated_password_logs_in_and_is_generated_once() {
             Some(expected)
         );
         // The connection Secret was deleted: a new password is made and takes effect.
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         assert_eq!(drift(&server.session, &role).await, ["password"]);
         apply(&server.session, &mut role).await;
         assert!(
@@ -233,7 +239,7 @@ async fn a_generated_password_logs_in_and_is_generated_once() {
 async fn a_password_changed_by_hand_is_noticed_without_reading_verifiers() {
     on_every_server("roleprobe", async |server| {
         let mut role = wanted::<Role>(&server.name("app"), login());
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         apply(&server.session, &mut role).await;
         server
             .sql(
@@ -278,7 +284,7 @@ async fn a_referenced_password_is_followed_whatever_it_contains() {
                 ..login()
             },
         );
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         let strange = "'\"\\ %@:/\u{a0}ümlaut🐘$1".to_owned() + &"x".repeat(900);
         for password in ["first", &strange, "last"] {
             role.inputs = [(Input::secret(&reference), Value::from(password))]
@@ -307,7 +313,7 @@ async fn a_verifier_is_stored_as_it_is() {
         let verifier = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
         let parameters = RoleParameters { password_secret_ref: Some(reference.clone()), ..login() };
         let mut role = wanted::<Role>(&server.name("app"), parameters);
-        role.connection = empty_secret();
+        role.connection = Some(empty_secret());
         role.inputs = [(Input::secret(&reference), Value::from(verifier))].into_iter().collect();
         apply(&server.session, &mut role).await;
         assert!(server.logs_in(&role.external_name, &Value::from("pencil"), "postgres").await);

@@ -210,7 +210,7 @@ async fn tenant(server: &Server) -> Tenant {
             ..RoleParameters::default()
         },
     );
-    login.connection = empty_secret();
+    login.connection = Some(empty_secret());
     apply(&server.session, &mut login).await;
     let mut database = wanted::<Database>(
         &server.name("d"),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-use super::{Class, Place};
+use super::{Change, Class, Place, Verb};
 use crate::postgresql::{session::Lease, sqlstate::Result};
 
 /// What was found at a place.
@@ -47,6 +47,29 @@ pub struct Held {
     pub is_grantable: bool,
     /// Who granted it.
     pub grantor: String,
+}
+
+impl Object {
+    /// True when the role holds the privilege, whoever granted it.
+    pub fn holds(&self, privilege: &str) -> bool {
+        self.held.iter().any(|held| held.privilege == privilege)
+    }
+
+    pub(super) fn may_grant(&self, privilege: &str) -> bool {
+        self.held
+            .iter()
+            .any(|held| held.privilege == privilege && held.is_grantable)
+    }
+
+    pub(super) fn change(&self, place: &Place, verb: Verb, privilege: &str) -> Change {
+        Change {
+            actor: self.actor.clone(),
+            place: place.clone(),
+            verb,
+            on: self.on.clone(),
+            privilege: privilege.to_owned(),
+        }
+    }
 }
 
 impl Found {
