@@ -192,13 +192,17 @@ impl Postgres {
         config
             .ssl_mode(tokio_postgres::config::SslMode::Require)
             .connect_timeout(Duration::from_secs(5));
-        let connecting = config.connect(self.tls()?);
-        let (client, connection) = connecting.await.with_context(|| {
+        self.open(&config).await.with_context(|| {
             format!(
                 "{user} cannot log in to {database} of PostgreSQL {}",
                 self.major
             )
-        })?;
+        })
+    }
+
+    /// A session as `config` says, over TLS with the server's name and certificate verified.
+    pub(crate) async fn open(&self, config: &tokio_postgres::Config) -> anyhow::Result<Session> {
+        let (client, connection) = config.connect(self.tls()?).await?;
         Ok(Session::new(client, connection))
     }
 

@@ -90,6 +90,29 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Whether this configuration, and not the other one, is installed and works.
+pub async fn is_installed(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<bool> {
+    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
+    let name = flavour.other().configuration();
+    let other = configurations.get_opt(name).await?;
+    let wanted = configurations.get_opt(flavour.configuration()).await?;
+    let is_healthy = |one: DynamicObject| {
+        let conditions = one.data["status"]["conditions"].as_array().cloned();
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.any(|one| one["type"] == "Healthy" && one["status"] == "True")
+    };
+    Ok(other.is_none() && wanted.is_some_and(is_healthy))
+}
+
+/// The flavour that is installed, or the default one when none is.
+pub async fn flavour(testbed: &Testbed) -> anyhow::Result<Flavour> {
+    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
+    let claims = configurations
+        .get_opt(Flavour::Claims.configuration())
+        .await?;
+    Ok(claims.map_or(Flavour::Namespaced, |_| Flavour::Claims))
+}
+
 /// The root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

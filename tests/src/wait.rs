@@ -94,7 +94,7 @@ fn has_condition<K: Serialize>(object: &K, condition: &str, status: &str) -> boo
 }
 
 /// The object as YAML and its Events, oldest first.
-async fn describe<K>(api: &Api<K>, name: &str) -> String
+pub(crate) async fn describe<K>(api: &Api<K>, name: &str) -> String
 where
     K: Resource + Clone + Debug + DeserializeOwned + Serialize,
 {
