@@ -1,9 +1,9 @@
 //! The requests of a KV v2 secrets engine.
 //!
 //! Every write carries check-and-set with the version it was decided on; zero means that there was
-//! never one. A part is changed by writing the whole: Vault's own merge patch would round large numbers
-//! of other keys. One read tells the content, the version and the custom metadata. What is stored is
-//! never shown.
+//! never one. A part is changed by writing the whole, so that there is one kind of write and no policy
+//! needs `patch` on data. One read tells the content, the version and the custom metadata. What is
+//! stored is never shown.
 
 use std::{collections::BTreeMap, fmt};
 

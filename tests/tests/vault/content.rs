@@ -95,7 +95,7 @@ async fn a_hand_edit_is_named_key_by_key_and_corrected() {
 #[tokio::test]
 async fn merge_leaves_foreign_keys_as_they_were_and_drops_renamed_ones() {
     let fixture = Fixture::new().await;
-    let foreign = json!({"nested": {"list": [1, {"deep": null}]}, "big": 1e21, "max": i64::MAX, "text": "ü😀\r\n"});
+    let foreign = json!({"nested": {"list": [1, {"deep": null}]}, "big": 1e21, "exact": (1_i64 << 53) - 1, "tenth": 0.1, "text": "ü😀\r\n"});
     fixture.put("a", &foreign).await;
     let mut resource = fixture.resource("a", &[("old", ValueSource::literal("1"))]);
     resource.0.parameters.strategy = Strategy::Merge;
