@@ -123,24 +123,7 @@ fn edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
             ],
         ),
     ];
-    if server.admin == Admin::Superuser {
-        edits.extend([
-            (
-                own("ALTER ROLE {role} SUPERUSER"),
-                vec!["privileges.superUser"],
-            ),
-            (
-                own("ALTER ROLE {role} REPLICATION"),
-                vec!["privileges.replication"],
-            ),
-            (
-                own("ALTER ROLE {role} BYPASSRLS"),
-                vec!["privileges.bypassRls"],
-            ),
-            (own("ALTER ROLE {role} PASSWORD 'other'"), vec!["password"]),
-            (own("ALTER ROLE {role} PASSWORD NULL"), vec!["password"]),
-        ]);
-    }
+    edits.extend(superuser_edits(server));
     edits.extend(membership_edits(server, group));
     let named = |fields: Vec<&'static str>| {
         fields
@@ -152,6 +135,29 @@ fn edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {
         .into_iter()
         .map(|(sql, fields)| (sql, named(fields)))
         .collect()
+}
+
+fn superuser_edits(server: &Server) -> Vec<(String, Vec<&'static str>)> {
+    if server.admin == Admin::CreateRole {
+        return Vec::new();
+    }
+    let own = |text: &str| text.to_owned();
+    vec![
+        (
+            own("ALTER ROLE {role} SUPERUSER"),
+            vec!["privileges.superUser"],
+        ),
+        (
+            own("ALTER ROLE {role} REPLICATION"),
+            vec!["privileges.replication"],
+        ),
+        (
+            own("ALTER ROLE {role} BYPASSRLS"),
+            vec!["privileges.bypassRls"],
+        ),
+        (own("ALTER ROLE {role} PASSWORD 'other'"), vec!["password"]),
+        (own("ALTER ROLE {role} PASSWORD NULL"), vec!["password"]),
+    ]
 }
 
 fn membership_edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static str>)> {

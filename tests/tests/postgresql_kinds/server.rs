@@ -57,24 +57,18 @@ impl Server {
             "{scenario}{}",
             if admin == Admin::Superuser { "s" } else { "c" }
         );
-        let (admin_name, password) = match admin {
-            Admin::Superuser => (postgres.user.clone(), postgres.password.clone()),
-            Admin::CreateRole => (format!("{prefix}_admin"), "adm'in".to_owned()),
+        let admin_name = format!("{prefix}_admin");
+        let attributes = match admin {
+            Admin::Superuser => "SUPERUSER",
+            Admin::CreateRole => "CREATEROLE CREATEDB",
         };
-        if admin == Admin::CreateRole {
-            let make = format!(
-                "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{admin_name}') THEN \
-                 CREATE ROLE \"{admin_name}\" LOGIN CREATEROLE CREATEDB PASSWORD 'adm''in'; END IF; END $$"
-            );
-            postgres
-                .superuser("postgres")
-                .await
-                .unwrap()
-                .batch_execute(&make)
-                .await
-                .unwrap();
-        }
-        let address = address(&postgres, &admin_name, &password);
+        let make = format!(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{admin_name}') THEN \
+             CREATE ROLE \"{admin_name}\" LOGIN {attributes} PASSWORD 'adm''in'; END IF; END $$"
+        );
+        let superuser = postgres.superuser("postgres").await.unwrap();
+        superuser.batch_execute(&make).await.unwrap();
+        let address = address(&postgres, &admin_name, "adm'in");
         let session = Session::open(address).await.unwrap();
         Self {
             postgres,
