@@ -100,6 +100,13 @@ impl Recorder {
         )
     }
 
+    /// A recorder and what it was handed, unwritten.
+    #[cfg(test)]
+    pub(crate) fn pair() -> (Self, mpsc::Receiver<Report>) {
+        let (sender, reports) = mpsc::channel(BUFFER);
+        (Self(sender), reports)
+    }
+
     /// Hands over an event; never waits.
     pub(crate) fn report(&self, report: Report) {
         if let Err(error) = self.0.try_send(report) {

@@ -60,6 +60,8 @@ mod resolve;
 pub mod resource;
 #[cfg(feature = "runtime")]
 mod runtime;
+#[cfg(any(all(test, feature = "runtime"), feature = "testing"))]
+pub mod testing;
 
 pub use condition::Condition;
 pub use config::{ConfigRef, ProviderSettings};

@@ -12,6 +12,8 @@
 mod acting;
 mod leaving;
 mod looking;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod writing;
 
@@ -38,6 +40,11 @@ use crate::{
 /// For this long after it was made, an object that waits for another gets no warning event. The
 /// condition tells all the same.
 const YOUNG: Duration = Duration::from_secs(30);
+
+/// What is made together becomes ready one after the other. For this long, waiting for another object
+/// is not even worth a status write: each one runs the pipeline of the composite, and Crossplane stops
+/// listening to a composite whose resources write too much (its circuit breaker opens at 100 events).
+const NEW: Duration = Duration::from_secs(3);
 
 /// How soon a pass is repeated when somebody else wrote the object in between.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
@@ -141,10 +148,9 @@ where
             .poll_of(self.object.as_ref())
     }
 
-    /// What is made together becomes ready one after the other; that is no news for a while.
-    fn is_young(&self) -> bool {
+    fn is_younger_than(&self, age: Duration) -> bool {
         let created = self.object.creation_timestamp().map(|created| created.0);
-        created.is_some_and(|created| self.now.duration_since(created).unsigned_abs() < YOUNG)
+        created.is_some_and(|created| self.now.duration_since(created).unsigned_abs() < age)
     }
 
     async fn stopped(&self, stop: Stop) -> Outcome<K> {
@@ -156,9 +162,13 @@ where
             }
             Stop::Failed(stage, error) => {
                 self.controller.suspect(&self.object, &error);
+                let waits = matches!(error, ExternalError::Blocked { .. });
                 let mut outcome = Outcome::failed(stage, &error, poll);
-                if matches!(error, ExternalError::Blocked { .. }) && self.is_young() {
+                if waits && self.is_younger_than(YOUNG) {
                     outcome.occurrences.clear();
+                }
+                if waits && stage == Stage::Resolve && self.is_younger_than(NEW) {
+                    outcome.conditions.clear();
                 }
                 outcome
             }

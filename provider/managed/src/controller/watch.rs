@@ -58,7 +58,7 @@ where
         }
     }
 
-    fn applied(
+    pub(crate) fn applied(
         &self,
         object: DeserializeGuard<ManagedResource<K>>,
         priority: Priority,
@@ -98,7 +98,7 @@ where
         self.forget(&name_of(&object), &object.uid().unwrap_or_default());
     }
 
-    fn prune(&self, listed: &HashSet<Name>) {
+    pub(crate) fn prune(&self, listed: &HashSet<Name>) {
         for object in self.cache.all() {
             let name = name_of(object.as_ref());
             if !listed.contains(&name) {

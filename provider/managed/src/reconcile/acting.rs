@@ -25,6 +25,15 @@ impl<K: Kind, C: Connector> Pass<'_, K, C>
 where
     C::Session: ExternalClient<K>,
 {
+    /// True when the last create is known to have failed. Another try then needs no new marks: names
+    /// are deterministic, this pass has just observed, and a create that keeps failing should not
+    /// write to the object each time.
+    fn failed_to_create(&self) -> bool {
+        let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
+        let failed = at(CREATE_FAILED);
+        !failed.is_empty() && failed >= at(CREATE_PENDING) && failed > at(CREATE_SUCCEEDED)
+    }
+
     pub(super) async fn create(
         &mut self,
         session: &C::Session,
@@ -32,9 +41,12 @@ where
         observation: &Observation<K>,
     ) -> Result<Outcome<K>, Stop> {
         let mut changes = self.changes(session, &desired);
-        changes
-            .annotations
-            .insert(CREATE_PENDING, persist::stamp(self.now));
+        let tried = self.failed_to_create();
+        if !tried {
+            changes
+                .annotations
+                .insert(CREATE_PENDING, persist::stamp(self.now));
+        }
         self.write(&changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
@@ -55,7 +67,9 @@ where
                 return Err(Stop::Failed(Stage::Create, error));
             }
             Err(error) => {
-                self.record(CREATE_FAILED).await?;
+                if !tried {
+                    self.record(CREATE_FAILED).await?;
+                }
                 return Err(Stop::Failed(Stage::Create, error));
             }
         }

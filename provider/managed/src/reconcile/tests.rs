@@ -1,0 +1,24 @@
+//! What a user of a managed resource sees, pass by pass.
+
+mod connecting;
+mod crashing;
+mod creating;
+mod deleting;
+mod drifting;
+mod persisting;
+mod referring;
+mod remembering;
+mod restricting;
+mod telling;
+
+use crate::external::{ExternalError, Failure};
+
+const ALL_GOOD: [&str; 3] = [
+    "Ready=True/Available",
+    "Synced=True/ReconcileSuccess",
+    "UpToDate=True/ObserveMatched",
+];
+
+fn other(cause: &str) -> ExternalError {
+    ExternalError::Other(Failure::new(cause, "try it by hand"))
+}

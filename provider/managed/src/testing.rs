@@ -1,0 +1,21 @@
+//! For tests: an API server and an external system in memory, and a kind that lives there.
+//!
+//! [`ApiServer`] answers a real [`kube::Client`]: resource versions, generations, merge patches,
+//! server-side apply of the status, finalizers and the garbage collection of owned objects behave as
+//! users know them. [`World`] is what a backend talks to. Both write one [`Trail`], so that a test can
+//! say what happened in which order, and stop the process at any step of it.
+
+mod api_server;
+mod clock;
+mod fake;
+#[cfg(test)]
+pub(crate) mod lab;
+mod objects;
+mod trail;
+mod world;
+
+pub use api_server::{ApiServer, Fault, Request};
+pub use clock::Clock;
+pub use fake::{Fake, FakeObservation, FakeParameters, FakeSettings};
+pub use trail::{Moment, Trail};
+pub use world::{FakeConnector, FakeSession, Thing, World};

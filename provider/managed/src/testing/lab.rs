@@ -1,0 +1,322 @@
+//! A controller of [`Fake`] over a fake API server and a fake external system, driven by hand.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{core::DeserializeGuard, core::ObjectMeta};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{
+    ApiServer, Clock, Fake, FakeConnector, FakeParameters, FakeSettings, Moment, Thing, Trail,
+    World,
+};
+use crate::{
+    cache::name_of,
+    condition,
+    config::{
+        ClusterProviderConfig, ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage,
+        session::Configs,
+    },
+    connection::LocalSecretReference,
+    controller::{Controller, Reconciler},
+    event::{Recorder, Report},
+    kind::Kind,
+    metrics::Metrics,
+    options::Options,
+    queue::{Key, Priority, Wake},
+    resource::ManagedResource,
+    runtime::Runtime,
+};
+
+pub(crate) const NAMESPACE: &str = "shop";
+
+pub(crate) type FakeResource = ManagedResource<Fake>;
+
+/// Everything a pass needs.
+pub(crate) struct Lab {
+    pub(crate) trail: Trail,
+    pub(crate) clock: Clock,
+    pub(crate) server: ApiServer,
+    pub(crate) world: World,
+    pub(crate) controller: Arc<Controller<Fake, FakeConnector>>,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Lab {
+    /// A lab with the provider config `default`, whose credentials are in the Secret `system/admin`.
+    pub(crate) fn new() -> Self {
+        let (trail, clock) = (Trail::default(), Clock::default());
+        let server = ApiServer::new(clock.clone(), trail.clone());
+        let world = World::new(trail.clone());
+        server.put(&secret("system", "admin", &[("password", "root")]));
+        server.put(&ClusterProviderConfig {
+            metadata: named("", "default"),
+            spec: FakeSettings {
+                password_secret_ref: ConfigSecretKeyRef {
+                    namespace: Some("system".into()),
+                    name: "admin".into(),
+                    key: "password".into(),
+                },
+            },
+            status: None,
+        });
+        let (controller, reports) = process(&server, &world, &clock);
+        Self {
+            trail,
+            clock,
+            server,
+            world,
+            controller,
+            reports,
+        }
+    }
+
+    /// The process is gone with all it knew, and another one starts.
+    pub(crate) fn restart(&mut self) {
+        (self.controller, self.reports) = process(&self.server, &self.world, &self.clock);
+    }
+
+    /// Creates a resource and runs it until it has settled.
+    pub(crate) async fn settled(object: &FakeResource) -> Self {
+        let mut lab = Self::new();
+        lab.server.put(object);
+        lab.settle(&object.metadata.name.clone().unwrap()).await;
+        lab.forget();
+        lab
+    }
+
+    /// Forgets what was recorded so far.
+    pub(crate) fn forget(&mut self) {
+        self.trail.take();
+        self.server.take_requests();
+        self.events();
+    }
+
+    /// What the watches would have told by now.
+    pub(crate) fn sync(&self) {
+        let listed: HashSet<_> = self
+            .server
+            .list()
+            .iter()
+            .map(name_of::<FakeResource>)
+            .collect();
+        for object in self.server.list::<FakeResource>() {
+            self.controller
+                .applied(DeserializeGuard(Ok(object)), Priority::Fresh);
+        }
+        self.controller.prune(&listed);
+        let configs = &self.controller.configs;
+        for config in configs.cluster.all() {
+            configs.cluster.remove("", &name_of(config.as_ref()).1);
+        }
+        for config in self.server.list::<ClusterProviderConfig<FakeSettings>>() {
+            configs.cluster.insert(config);
+        }
+        for config in self.server.list::<ProviderConfig<FakeSettings>>() {
+            configs.namespaced.insert(config);
+        }
+        for usage in self.server.list::<ProviderConfigUsage<FakeSettings>>() {
+            configs.usages.insert(usage);
+        }
+    }
+
+    /// One pass over a resource, after the watches have caught up.
+    pub(crate) async fn pass(&self, name: &str) -> Wake {
+        self.sync();
+        self.stale_pass(name).await
+    }
+
+    /// One pass over what is known, however old.
+    pub(crate) async fn stale_pass(&self, name: &str) -> Wake {
+        self.controller.reconcile(&key(name)).await
+    }
+
+    /// Passes until nothing is retried soon. A second goes by between them.
+    pub(crate) async fn settle(&self, name: &str) -> Wake {
+        for _ in 0..12 {
+            match self.pass(name).await {
+                Wake::Backoff | Wake::Throttled(_) => self.wait(Duration::from_secs(2)).await,
+                wake => return wake,
+            }
+        }
+        panic!("{name} does not settle: {:?}", self.conditions(name));
+    }
+
+    /// Lets time go by.
+    pub(crate) async fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+        tokio::time::advance(time).await;
+    }
+
+    /// A pass that never comes back from the given step. True when it came that far.
+    pub(crate) async fn pass_until(&self, name: &str, step: usize, moment: Moment) -> bool {
+        self.trail.take();
+        self.trail.stop_at(step, moment);
+        let died = tokio::select! {
+            _ = self.pass(name) => false,
+            () = self.trail.stopped() => true,
+        };
+        self.trail.go_on();
+        died
+    }
+
+    pub(crate) fn edit(&self, name: &str, edit: impl FnOnce(&mut Value)) {
+        self.server.edit::<FakeResource>(NAMESPACE, name, edit);
+    }
+
+    pub(crate) fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        self.edit(name, |object| {
+            object["metadata"]["annotations"][annotation] = json!(value)
+        });
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        self.server.delete::<FakeResource>(NAMESPACE, name);
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<FakeResource> {
+        self.server.get(NAMESPACE, name)
+    }
+
+    pub(crate) fn object(&self, name: &str) -> FakeResource {
+        self.get(name).expect("the resource exists")
+    }
+
+    pub(crate) fn thing(&self, name: &str) -> Thing {
+        self.world
+            .thing(name)
+            .expect("the external resource exists")
+    }
+
+    /// Type, status and reason of every condition, such as `Ready=True/Available`.
+    pub(crate) fn conditions(&self, name: &str) -> Vec<String> {
+        let status = self.object(name).status.unwrap_or_default();
+        let mut all: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|condition| {
+                format!(
+                    "{}={}/{}",
+                    condition.type_, condition.status, condition.reason
+                )
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    pub(crate) fn message(&self, name: &str, kind: &str) -> String {
+        let status = self.object(name).status.unwrap_or_default();
+        let found = condition::find(&status.conditions, kind);
+        found
+            .map(|condition| condition.message.clone())
+            .unwrap_or_default()
+    }
+
+    /// A key of a Secret in the namespace.
+    pub(crate) fn stored(&self, name: &str, key: &str) -> Option<String> {
+        let secret: Secret = self.server.get(NAMESPACE, name)?;
+        let value = secret.data?.remove(key)?;
+        Some(String::from_utf8(value.0).unwrap())
+    }
+
+    /// Reason and message of every event since the last call.
+    pub(crate) fn events(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.reports.try_recv().ok())
+            .map(|report| {
+                format!(
+                    "{}: {}",
+                    report.occurrence.reason, report.occurrence.message
+                )
+            })
+            .collect()
+    }
+
+    /// Who waits in the queue; nobody afterwards.
+    pub(crate) fn queued(&self) -> Vec<String> {
+        use futures::FutureExt;
+        let queue = &self.controller.runtime.queue;
+        let keys: Vec<_> = std::iter::from_fn(|| queue.next().now_or_never()).collect();
+        for key in &keys {
+            queue.finish(key, Wake::Gone);
+        }
+        keys.into_iter().map(|key| key.name).collect()
+    }
+
+    /// Writes to the API server since the last call.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let writes = self.server.take_writes();
+        writes.into_iter().map(|request| request.what).collect()
+    }
+}
+
+fn process(
+    server: &ApiServer,
+    world: &World,
+    clock: &Clock,
+) -> (Arc<Controller<Fake, FakeConnector>>, mpsc::Receiver<Report>) {
+    let (recorder, reports) = Recorder::pair();
+    let client = server.client();
+    let metrics = Arc::new(Metrics::default());
+    let (mut runtime, _) = Runtime::new(client.clone(), Options::default(), recorder, metrics);
+    let clock = clock.clone();
+    runtime.clock = Box::new(move || clock.now());
+    let configs = Arc::new(Configs::new(client, FakeConnector(world.clone())));
+    (
+        Arc::new(Controller::new(Arc::new(runtime), configs)),
+        reports,
+    )
+}
+
+pub(crate) fn key(name: &str) -> Key {
+    Key {
+        group: Fake::GROUP,
+        plural: Fake::PLURAL,
+        namespace: NAMESPACE.into(),
+        name: name.into(),
+    }
+}
+
+fn named(namespace: &str, name: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name.into()),
+        namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+        ..ObjectMeta::default()
+    }
+}
+
+/// An ordinary Secret.
+pub(crate) fn secret(namespace: &str, name: &str, data: &[(&str, &str)]) -> Secret {
+    let data = data.iter().map(|(key, value)| {
+        (
+            (*key).to_owned(),
+            k8s_openapi::ByteString(value.as_bytes().to_vec()),
+        )
+    });
+    Secret {
+        metadata: named(namespace, name),
+        data: Some(data.collect()),
+        ..Secret::default()
+    }
+}
+
+/// A resource of this size.
+pub(crate) fn fake(name: &str, size: i64) -> FakeResource {
+    let mut object = ManagedResource::new(
+        name,
+        FakeParameters {
+            size,
+            ..FakeParameters::default()
+        },
+    );
+    object.metadata.namespace = Some(NAMESPACE.into());
+    object
+}
+
+/// A resource of this size with a connection Secret of the same name.
+pub(crate) fn fake_with_secret(name: &str, size: i64) -> FakeResource {
+    let mut object = fake(name, size);
+    object.spec.write_connection_secret_to_ref = Some(LocalSecretReference { name: name.into() });
+    object
+}
