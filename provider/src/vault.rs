@@ -14,6 +14,8 @@ mod call;
 #[cfg(feature = "backends")]
 mod error;
 #[cfg(feature = "backends")]
+mod jwt;
+#[cfg(feature = "backends")]
 mod kv;
 pub mod kv_secret;
 #[cfg(feature = "backends")]

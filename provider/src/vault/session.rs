@@ -76,7 +76,10 @@ impl Session {
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, Error> {
         let login = self.login().await?;
         match self.0.transport.send(&login.client, call).await {
-            Err(Error::Denied { .. }) if self.is_dead(&login).await => {
+            Err(Error::Denied { cause, .. }) if self.is_dead(&login).await => {
+                if !self.0.identity.can_log_in_again() {
+                    return Err(dead_token(cause));
+                }
                 let login = self.log_in_again(&login).await?;
                 self.0.transport.send(&login.client, call).await
             }
@@ -174,7 +177,7 @@ impl Session {
 
     /// Vault gives the same answer to a dead token and to one without the right.
     async fn is_dead(&self, login: &Login) -> bool {
-        if !self.0.identity.can_log_in_again() || login.granted.elapsed() < YOUNG {
+        if self.0.identity.can_log_in_again() && login.granted.elapsed() < YOUNG {
             return false;
         }
         let call = Call::get("auth/token/lookup-self");
@@ -261,7 +264,6 @@ impl external::Connector for Connector {
         match session.send(&Call::get("auth/token/lookup-self")).await {
             // The login was accepted; a role without the default policy may not look itself up.
             Err(Error::Denied { .. }) if session.0.identity.can_log_in_again() => {}
-            Err(Error::Denied { cause, .. }) => return Err(dead_token(cause).into()),
             outcome => drop(outcome?),
         }
         Ok(product(&health.body))
@@ -271,7 +273,7 @@ impl external::Connector for Connector {
 fn dead_token(cause: String) -> Error {
     Error::LoginRefused {
         cause,
-        remedy: "store a valid token in the Secret of tokenSecretRef",
+        remedy: "store a valid token with policy default in tokenSecretRef",
     }
 }
 

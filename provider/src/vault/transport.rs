@@ -60,6 +60,7 @@ impl Transport {
         let builder = reqwest::Client::builder()
             .tls_backend_rustls()
             .redirect(Policy::none())
+            .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .user_agent(concat!("provider-tenancy/", env!("CARGO_PKG_VERSION")));

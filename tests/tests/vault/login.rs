@@ -318,7 +318,7 @@ async fn a_token_from_a_secret_that_is_not_valid_makes_the_config_not_ready() {
     assert!(
         refused
             .to_string()
-            .ends_with("store a valid token in the Secret of tokenSecretRef"),
+            .ends_with("store a valid token with policy default in tokenSecretRef"),
         "{refused}"
     );
 }
