@@ -52,8 +52,13 @@ async fn prepared() -> anyhow::Result<Testbed> {
     Ok(testbed)
 }
 
+/// Whether what is installed is to stay as it is.
+pub(crate) fn is_product_kept() -> bool {
+    std::env::var_os("TESTBED_PRODUCT").is_some_and(|wish| wish == "keep")
+}
+
 async fn install(testbed: &Testbed) -> anyhow::Result<()> {
-    if std::env::var_os("TESTBED_PRODUCT").is_some_and(|wish| wish == "keep") {
+    if is_product_kept() {
         return Ok(());
     }
     let _turn = Turn::alone(testbed).await?;
