@@ -22,6 +22,7 @@ pub use self::credentials::{Credentials, SUCCESS, answer, refusal};
 pub use self::remains::MANAGED_KINDS;
 use crate::openbao::client::Client;
 use crate::product::{self, Flavour};
+use crate::scene::is_product_kept;
 use crate::{Namespace, Postgres, Testbed, Turn, wait};
 
 /// How long a story waits for anything before it fails.
@@ -35,7 +36,6 @@ pub struct Stage {
     pub postgres: Postgres,
     /// Vault with the rights of its administrator.
     pub vault: Client,
-    /// Address of PostgreSQL's Service, which applications connect to.
     service: String,
     flavour: Flavour,
     is_alone: bool,
@@ -98,6 +98,11 @@ impl Stage {
         self.namespace.name()
     }
 
+    /// Address of PostgreSQL's Service, which applications connect to.
+    pub fn service_address(&self) -> &str {
+        &self.service
+    }
+
     /// A claim by name; it need not exist.
     pub fn claim(&self, name: &str) -> Claim<'_> {
         Claim::new(self, self.name(), name)
@@ -136,11 +141,14 @@ impl Stage {
     }
 }
 
-/// The testbed with the product installed, brought up to date once per program.
+/// The testbed with the product installed, brought up to date once per program; see [`crate::Scene`].
 async fn installed(flavour: Flavour) -> anyhow::Result<Testbed> {
     static UP_TO_DATE: OnceCell<()> = OnceCell::const_new();
     let testbed = Testbed::shared().await?;
     let install = async || {
+        if is_product_kept() {
+            return Ok(());
+        }
         let _alone = Turn::alone(&testbed).await?;
         product::install(&testbed, flavour).await
     };

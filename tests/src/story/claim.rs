@@ -96,6 +96,32 @@ impl<'a> Claim<'a> {
         Ok(message(&status.await?, condition))
     }
 
+    /// Waits until a condition is True.
+    pub async fn until_true(&self, condition: &str) -> anyhow::Result<Value> {
+        self.until(&format!("{condition}=True"), |status| {
+            holds(status, condition)
+        })
+        .await
+    }
+
+    /// Waits until a managed resource of this kind is not in sync and says so with these words;
+    /// returns the message.
+    pub async fn until_managed_says(&self, kind: &str, words: &str) -> anyhow::Result<String> {
+        let what = format!("a {kind} to say {words:?}");
+        let said = wait::wait_for_value(&what, PATIENCE, async || {
+            let managed = self.managed().await?;
+            let of_kind = managed.iter().filter(|one| is_of(one, kind));
+            let mut messages = of_kind
+                .filter(|one| find(&one.data["status"], "Synced")["status"] == "False")
+                .map(|one| message(&one.data["status"], "Synced"));
+            Ok(messages.find(|message| message.contains(words)))
+        });
+        match said.await {
+            Ok(message) => Ok(message),
+            Err(error) => Err(error.context(self.describe().await)),
+        }
+    }
+
     /// The credentials of a login, from where the claim's status says they are in Vault.
     pub async fn credentials(&self, login: &str) -> anyhow::Result<Credentials> {
         let status = self.status().await?;
@@ -159,6 +185,12 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// Deletes it and waits until it is gone, whatever else there is in its namespace.
+    pub async fn delete_only(&self) -> anyhow::Result<()> {
+        self.delete().await?;
+        wait::wait_gone(&self.api(), &self.name, PATIENCE).await
+    }
+
     async fn describe(&self) -> String {
         let mut text = wait::describe(&self.api(), &self.name).await;
         text.push_str("Managed resources:\n");
@@ -173,6 +205,13 @@ impl<'a> Claim<'a> {
         }
         text
     }
+}
+
+fn is_of(object: &DynamicObject, kind: &str) -> bool {
+    object
+        .types
+        .as_ref()
+        .is_some_and(|types| types.kind == kind)
 }
 
 /// A condition of a status; null when it is not there.

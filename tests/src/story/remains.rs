@@ -68,10 +68,22 @@ impl Stage {
 
     /// Waits until nothing is left.
     pub async fn until_nothing_is_left(&self, vault_paths: &[&str]) -> anyhow::Result<()> {
-        let nothing = wait::wait_for("nothing to be left", PATIENCE, async || {
-            Ok(self.remains(vault_paths).await?.is_empty())
+        self.until_left("nothing", vault_paths, <[String]>::is_empty)
+            .await
+    }
+
+    /// Waits until what is left is as it should be; in vain, with what is left.
+    pub async fn until_left(
+        &self,
+        what: &str,
+        vault_paths: &[&str],
+        is_so: impl Fn(&[String]) -> bool,
+    ) -> anyhow::Result<()> {
+        let what = format!("{what} to be left");
+        let left = wait::wait_for(&what, PATIENCE, async || {
+            Ok(is_so(&self.remains(vault_paths).await?))
         });
-        match nothing.await {
+        match left.await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let left = self.remains(vault_paths).await?;
