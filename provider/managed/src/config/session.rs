@@ -113,12 +113,15 @@ impl<C: Connector> Configs<C> {
                 is_new: false,
             });
         }
-        if let Some((_, failure)) = state
-            .failed
-            .as_ref()
-            .filter(|(at, _)| at.elapsed() < FAILURE_SHARED)
-        {
-            return Err(failure.clone());
+        let recent = |failed: &&(Instant, ExternalError)| failed.0.elapsed() < FAILURE_SHARED;
+        if let Some((_, failure)) = state.failed.as_ref().filter(recent) {
+            return match &state.open {
+                Some((_, session)) if deleting => Ok(Connected {
+                    session: session.clone(),
+                    is_new: false,
+                }),
+                _ => Err(failure.clone()),
+            };
         }
         slot.stale.store(false, Ordering::Release);
         let result = self.reopen(id, &mut state).await;
