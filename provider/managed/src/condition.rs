@@ -15,6 +15,10 @@ pub const SYNCED: &str = "Synced";
 /// The external resource matches the spec.
 pub const UP_TO_DATE: &str = "UpToDate";
 
+/// The conditions this runtime writes.
+#[cfg(feature = "runtime")]
+pub(crate) const OWN: [&str; 3] = [READY, SYNCED, UP_TO_DATE];
+
 /// Longest message of a condition, in bytes.
 const LONGEST_MESSAGE: usize = 1024;
 

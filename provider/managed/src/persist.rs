@@ -14,6 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    condition::OWN,
     kind::Kind,
     resource::{self, FINALIZER, ManagedResource, Status},
 };
@@ -144,6 +145,11 @@ pub(crate) async fn apply_status<K: Kind>(
     object: &ManagedResource<K>,
     status: &Status<K>,
 ) -> kube::Result<ManagedResource<K>> {
+    let mut status = status.clone();
+    // Conditions of others are theirs to write.
+    status
+        .conditions
+        .retain(|condition| OWN.contains(&condition.type_.as_str()));
     let body = json!({
         "apiVersion": K::api_version(),
         "kind": K::KIND,
