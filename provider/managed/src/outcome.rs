@@ -96,6 +96,8 @@ pub(crate) struct Outcome<K: Kind> {
     pub drift: DriftNews,
     /// The spec was carried out in full.
     pub handled: bool,
+    /// The generation that was acted on. The object may have been edited since.
+    pub generation: Option<i64>,
     /// Events.
     pub occurrences: Vec<Occurrence>,
     /// When to look again.
@@ -110,6 +112,7 @@ impl<K: Kind> Outcome<K> {
             at_provider: None,
             drift: DriftNews::Unknown,
             handled: false,
+            generation: None,
             occurrences: Vec::new(),
             wake,
         }
@@ -141,14 +144,24 @@ impl<K: Kind> Outcome<K> {
     }
 }
 
+/// The pass somebody asks for by annotation.
+pub(crate) fn requested<K: Kind>(object: &ManagedResource<K>) -> Option<&str> {
+    object
+        .annotation(RECONCILE_REQUESTED)
+        .filter(|token| !token.is_empty())
+}
+
 /// The status after a pass. Equal to the stored one when there is nothing to write.
+///
+/// `object` is the object as it is now; `requested` is what was asked for when the pass began.
 pub(crate) fn next_status<K: Kind>(
     object: &ManagedResource<K>,
+    requested: Option<&str>,
     outcome: &Outcome<K>,
     now: Timestamp,
 ) -> Status<K> {
     let mut status = object.status.clone().unwrap_or_default();
-    let generation = object.metadata.generation;
+    let generation = outcome.generation;
     if let Some(at_provider) = &outcome.at_provider {
         status.at_provider = at_provider.clone();
     }
@@ -160,10 +173,7 @@ pub(crate) fn next_status<K: Kind>(
     if outcome.handled {
         status.observed_generation = generation;
     }
-    if let Some(token) = object
-        .annotation(RECONCILE_REQUESTED)
-        .filter(|token| !token.is_empty())
-    {
+    if let Some(token) = requested {
         status.last_handled_reconcile_at = Some(token.to_owned());
     }
     status
@@ -179,7 +189,8 @@ fn apply_drift<K: Kind>(status: &mut Status<K>, news: &DriftNews, now: Timestamp
                 .iter()
                 .map(|drift| drifted(drift, *cause, &known, &at))
                 .collect();
-            if *cause == Cause::External && status.drift != known && !drift.is_empty() {
+            let by_others = |drift: &DriftedField| drift.cause == Cause::External;
+            if status.drift != known && status.drift.iter().any(by_others) {
                 status.last_drift = Some(LastDrift {
                     at,
                     fields: fields(drift),
@@ -198,11 +209,14 @@ fn apply_drift<K: Kind>(status: &mut Status<K>, news: &DriftNews, now: Timestamp
     }
 }
 
+/// A difference that was there before keeps its time, and as long as nothing moves, its cause.
 fn drifted(drift: &Drift, cause: Cause, known: &[DriftedField], now: &Time) -> DriftedField {
-    let since = known
-        .iter()
-        .find(|known| known.field == drift.field)
-        .map_or(now, |known| &known.since);
+    let known = known.iter().find(|known| known.field == drift.field);
+    let since = known.map_or(now, |known| &known.since);
+    let same = |known: &&DriftedField| {
+        (&known.desired, &known.observed) == (&drift.desired, &drift.observed)
+    };
+    let cause = known.filter(same).map_or(cause, |known| known.cause);
     DriftedField {
         field: drift.field.clone(),
         desired: drift.desired.clone(),

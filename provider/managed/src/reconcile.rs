@@ -109,6 +109,7 @@ where
             Ok(outcome) => outcome,
             Err(stop) => self.stopped(stop).await,
         };
+        outcome.generation = self.object.metadata.generation;
         outcome.occurrences.splice(0..0, self.occurrences);
         self.controller.runtime.dependents.set(self.key, self.seen);
         outcome

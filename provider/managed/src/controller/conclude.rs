@@ -15,11 +15,11 @@ use crate::{
     event::{Occurrence, Report},
     external::{Connector, ExternalClient, ExternalError, Failure},
     kind::Kind,
-    outcome::{Outcome, Stage, next_status},
+    outcome::{Outcome, Stage, next_status, requested},
     persist,
     queue::{Key, Wake},
     reconcile::Pass,
-    resource::{ManagedResource, RECONCILE_REQUESTED},
+    resource::ManagedResource,
 };
 
 impl<K: Kind, C: Connector> Controller<K, C>
@@ -43,7 +43,10 @@ where
                     "check the server and the network",
                 ));
                 self.suspect(&object, &error);
-                Outcome::failed(Stage::Observe, &error, self.runtime.options.poll)
+                let mut outcome =
+                    Outcome::failed(Stage::Observe, &error, self.runtime.options.poll);
+                outcome.generation = object.metadata.generation;
+                outcome
             });
         self.conclude(key, &object, outcome, now).await
     }
@@ -65,8 +68,8 @@ where
         let Some(object) = self.cache.get(&key.namespace, &key.name) else {
             return Wake::Gone;
         };
-        let status = next_status(object.as_ref(), &outcome, now);
-        if object.status.as_ref() == Some(&status) {
+        let status = next_status(object.as_ref(), requested(before), &outcome, now);
+        if object.status.clone().unwrap_or_default() == status {
             return outcome.wake;
         }
         log_transition(before, &status.conditions);
@@ -91,9 +94,7 @@ where
     }
 
     fn report(&self, object: &ManagedResource<K>, occurrences: &[Occurrence], now: Timestamp) {
-        let requested = object
-            .annotation(RECONCILE_REQUESTED)
-            .filter(|token| !token.is_empty());
+        let requested = requested(object);
         let handled = object
             .status
             .as_ref()

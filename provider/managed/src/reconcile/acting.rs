@@ -85,13 +85,9 @@ where
                 ],
             )),
             observation @ Observation::Present { .. } => {
-                self.after_change(
-                    session,
-                    &desired,
-                    observation,
-                    DriftNews::Now(Cause::SpecChanged, vec![]),
-                )
-                .await
+                let change = (Cause::SpecChanged, Vec::new());
+                self.after_change(session, &desired, observation, change)
+                    .await
             }
         }
     }
@@ -122,22 +118,7 @@ where
         let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;
         self.publish(&mut desired, &details).await?;
         let observation = self.observe(session, &desired).await?;
-        let news = match cause {
-            Cause::External => {
-                let message = format!("corrected {}", fields(&drift).join(", "));
-                self.occurrences
-                    .push(Occurrence::normal("DriftCorrected", message));
-                self.controller.runtime.metrics.drift_corrected(K::KIND);
-                DriftNews::Corrected(drift)
-            }
-            Cause::SpecChanged => {
-                let message = format!("updated {}", fields(&drift).join(", "));
-                self.occurrences
-                    .push(Occurrence::normal("UpdatedExternalResource", message));
-                DriftNews::Now(cause, vec![])
-            }
-        };
-        self.after_change(session, &desired, observation, news)
+        self.after_change(session, &desired, observation, (cause, drift))
             .await
     }
 
@@ -147,12 +128,12 @@ where
         session: &C::Session,
         desired: &Desired<K>,
         observation: Observation<K>,
-        news: DriftNews,
+        (cause, changed): (Cause, Vec<Drift>),
     ) -> Result<Outcome<K>, Stop> {
         match found(&observation) {
             Found::Present(rest) if rest.is_empty() => {
                 let mut outcome = self.settle(session, desired, observation).await?;
-                outcome.drift = news;
+                outcome.drift = self.carried_out(cause, changed);
                 Ok(outcome)
             }
             Found::Present(rest) => {
@@ -160,7 +141,7 @@ where
                 outcome
                     .conditions
                     .extend([Claim::synced(), Claim::update_requested(listed(&rest))]);
-                outcome.drift = DriftNews::Now(Cause::SpecChanged, rest);
+                outcome.drift = DriftNews::Now(cause, rest);
                 Ok(outcome)
             }
             Found::Absent => Ok(Outcome::new(
@@ -171,6 +152,24 @@ where
                 ],
             )),
         }
+    }
+
+    /// Tells what was changed, once it was seen to have worked.
+    fn carried_out(&mut self, cause: Cause, changed: Vec<Drift>) -> DriftNews {
+        let names = fields(&changed).join(", ");
+        if cause == Cause::External {
+            let message = format!("corrected {names}");
+            self.occurrences
+                .push(Occurrence::normal("DriftCorrected", message));
+            self.controller.runtime.metrics.drift_corrected(K::KIND);
+            return DriftNews::Corrected(changed);
+        }
+        if !changed.is_empty() {
+            let message = format!("updated {names}");
+            self.occurrences
+                .push(Occurrence::normal("UpdatedExternalResource", message));
+        }
+        DriftNews::Now(cause, vec![])
     }
 
     pub(super) async fn report(

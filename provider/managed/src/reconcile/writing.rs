@@ -58,9 +58,13 @@ where
         let value = persist::stamp(self.now);
         let written =
             persist::record(&self.api(), &self.object.name_any(), annotation, &value).await;
-        self.object = self
-            .controller
-            .adopt(self.key, written.map_err(|error| self.not_written(&error))?);
+        let written = written.map_err(|error| self.not_written(&error))?;
+        let written = self.controller.adopt(self.key, written);
+        // After an edit by somebody else this pass goes on with the spec it began with, and its next
+        // conditional write ends it.
+        if written.metadata.generation == self.object.metadata.generation {
+            self.object = written;
+        }
         Ok(())
     }
 

@@ -199,7 +199,7 @@ async fn an_update_that_fails_leaves_the_difference_listed_since_it_was_first_se
 
 #[tokio::test(start_paused = true)]
 async fn an_update_without_effect_is_said_and_tried_again() {
-    let lab = Lab::settled(&fake("a", 3)).await;
+    let mut lab = Lab::settled(&fake("a", 3)).await;
     lab.world.edit("a", |thing| thing.size = 9);
     let world = lab.world.clone();
     lab.world.meanwhile("observe", || {});
@@ -214,6 +214,7 @@ async fn an_update_without_effect_is_said_and_tried_again() {
         lab.conditions("a")
             .contains(&"UpToDate=False/UpdateRequested".to_owned())
     );
+    assert_eq!(lab.events(), ["DriftDetected: size: want 3, found 9"]);
     lab.settle("a").await;
     assert_eq!(lab.conditions("a"), ALL_GOOD);
 }
