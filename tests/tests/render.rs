@@ -3,6 +3,12 @@
 //! `crossplane composition render` runs Crossplane's own reconciler against our function;
 //! `crossplane resource validate` checks manifests as the API server would, unknown fields included.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails here"
+)]
+
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
