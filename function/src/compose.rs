@@ -154,12 +154,12 @@ impl Composed {
         let mut object = serde_json::to_value(managed).expect("a managed resource is JSON");
         leave_to_operator(&mut object);
         let name = managed.metadata.name.clone().unwrap_or_default();
-        let standing = standing::standing(
-            K::KIND,
-            &name,
-            &object["spec"],
-            observed.resources.get(&key),
-        );
+        let (wanted, seen) = (&object["spec"], observed.resources.get(&key));
+        let standing = if observed.composite.was_refused() && standing::is_pending(wanted, seen) {
+            standing::refused(K::KIND, &name)
+        } else {
+            standing::standing(K::KIND, &name, wanted, seen)
+        };
         let resource = format!("{}.{}", K::PLURAL, K::GROUP);
         Self {
             key,

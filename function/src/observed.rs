@@ -113,6 +113,16 @@ impl Composite {
         conditions(&self.status)
     }
 
+    /// True when the API server refused a composed resource last time. Crossplane says so in a message
+    /// only; which resource it was is in the events.
+    pub fn was_refused(&self) -> bool {
+        let conditions = self.conditions();
+        let synced = managed::condition::find(&conditions, managed::condition::SYNCED);
+        synced.is_some_and(|synced| {
+            synced.status == "False" && synced.message.starts_with("Unsynced resources")
+        })
+    }
+
     /// The status as it was last written, without the fields that Crossplane adds.
     pub fn last_status<S: DeserializeOwned + Default>(&self) -> S {
         serde_json::from_value(self.status.clone()).unwrap_or_default()

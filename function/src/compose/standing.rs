@@ -31,6 +31,22 @@ pub struct Cause {
     pub message: String,
 }
 
+/// True while the API server does not have what is wanted.
+pub(super) fn is_pending(wanted: &Value, observed: Option<&Composed>) -> bool {
+    observed.is_none_or(|observed| !contains(&observed.object["spec"], wanted))
+}
+
+/// The API server does not take a composed resource. The usual reason is another claim that has it.
+pub(super) fn refused(kind: &str, name: &str) -> Standing {
+    let cause = "the API server refuses it, perhaps because another claim has the same environment and service";
+    Standing::Failing(Cause {
+        reason: "Refused".into(),
+        message: format!(
+            "{kind} {name}: {cause}; see this claim's events, or choose another service"
+        ),
+    })
+}
+
 /// Judges a composed resource of the given kind and name against the spec that is wanted.
 pub(super) fn standing(
     kind: &str,

@@ -1,6 +1,8 @@
 //! Goldens: request in, response out. `cargo insta review` shows what a change means to users.
 
-use crate::fixture::{change_composed, condition, object, outlook, request, settled, shown};
+use crate::fixture::{
+    change, change_composed, condition, object, outlook, request, settled, shown,
+};
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
 use function_tenancy::run;
 use serde_json::{Value, json};
@@ -116,4 +118,22 @@ fn what_cannot_be_seen_now_stays_in_the_status() {
         });
     }
     golden("missing_status", &outlook(&run(&request)));
+}
+
+#[test]
+fn a_claim_whose_names_are_taken_says_so() {
+    let mut request = request("minimal");
+    let composite = request
+        .observed
+        .as_mut()
+        .unwrap()
+        .composite
+        .as_mut()
+        .unwrap();
+    change(composite, |composite| {
+        let message = "Unsynced resources: database, grant-owners-schema, login-orders, and 2 more";
+        composite["status"]["conditions"] =
+            json!([condition("Synced", "False", "ReconcileError", message)]);
+    });
+    golden("names_taken", &outlook(&run(&request)));
 }
