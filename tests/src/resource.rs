@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use k8s_openapi::api::core::v1::Event;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+pub use kube::api::DeleteParams;
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 

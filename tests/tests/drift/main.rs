@@ -25,6 +25,8 @@ struct Edit {
     subject: Subject,
     /// The field that then differs.
     field: String,
+    /// Fields that cannot be looked at then.
+    hidden: &'static [&'static str],
     /// What is shown of the wanted value.
     desired: String,
     /// What the shown found value contains.
@@ -61,6 +63,16 @@ enum Probe {
     Login,
     /// What Vault holds at the path, and whose it is.
     Vault,
+}
+
+impl Edit {
+    /// Every field that is told to differ.
+    fn fields(&self) -> Vec<&str> {
+        [self.field.as_str()]
+            .into_iter()
+            .chain(self.hidden.iter().copied())
+            .collect()
+    }
 }
 
 #[tokio::test]
@@ -145,14 +157,14 @@ async fn corrected(team: &Team, edit: &Edit) -> anyhow::Result<()> {
     );
     let last = &status["lastDrift"];
     ensure!(
-        last["fields"] == json!([edit.field]) && last["corrected"] == true,
+        last["fields"] == json!(edit.fields()) && last["corrected"] == true,
         "{last}"
     );
     ensure!(status["drift"].is_null(), "{status}");
     resource.until_settled().await?;
     resource.until_told("UpToDate", "True", &[]).await?;
     found(&resource, edit).await?;
-    let exactly = format!("corrected {}", edit.field);
+    let exactly = format!("corrected {}", edit.fields().join(", "));
     resource.until_event("DriftCorrected", &[&exactly]).await?;
     Ok(())
 }
@@ -195,7 +207,9 @@ async fn reported(team: &Team, edit: &Edit, shows_column: bool) -> anyhow::Resul
 fn told_as_drift(object: &Value, edit: &Edit) -> anyhow::Result<()> {
     let drift = &object["status"]["drift"];
     ensure!(
-        drift.as_array().is_some_and(|all| all.len() == 1),
+        drift
+            .as_array()
+            .is_some_and(|all| all.len() == edit.fields().len()),
         "{drift}"
     );
     let one = &drift[0];

@@ -121,9 +121,8 @@ fn attributes(names: &Names) -> Vec<Edit> {
 
 fn properties(names: &Names) -> Vec<Edit> {
     let timeout = "configurationParameters.statement_timeout";
-    let settings = format!(
-        "(SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = oid AND setdatabase = 0)"
-    );
+    let settings =
+        "(SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = oid AND setdatabase = 0)";
     let mut edits = vec![
         role_edit(
             names,
@@ -144,14 +143,14 @@ fn properties(names: &Names) -> Vec<Edit> {
             timeout,
             ("30s", "1s"),
             "SET statement_timeout = '1s'",
-            &settings,
+            settings,
         ),
         role_edit(
             names,
             timeout,
             ("30s", "(none)"),
             "RESET statement_timeout",
-            &settings,
+            settings,
         ),
     ];
     let by_hand = format!("PASSWORD '{CHANGED}'");
@@ -258,7 +257,10 @@ fn rights_of_public(names: &Names) -> Vec<Edit> {
         &format!("ALTER DATABASE \"{data}\" ALLOW_CONNECTIONS false"),
         &format!("SELECT datallowconn::text FROM pg_database WHERE datname = '{data}'"),
     );
-    closed.subject = DATABASE;
+    closed.hidden = &[
+        "publicPrivileges.schemaUsage",
+        "publicPrivileges.schemaCreate",
+    ];
     vec![
         change(
             "connect",
@@ -350,6 +352,7 @@ fn edit(
     Edit {
         subject,
         field: field.to_owned(),
+        hidden: &[],
         desired: desired.to_owned(),
         observed: observed.to_owned(),
         hand: Hand::Sql {

@@ -57,6 +57,7 @@ fn edit(field: &str, (desired, observed): (&str, &str), hand: Hand) -> Edit {
     Edit {
         subject: ("KVSecret", REGISTRATION),
         field: field.to_owned(),
+        hidden: &[],
         desired: desired.to_owned(),
         observed: observed.to_owned(),
         hand,
