@@ -163,6 +163,9 @@ async fn prepare_postgres(testbed: &Testbed) -> anyhow::Result<()> {
         );
         session.batch_execute(&create).await?;
     }
+    // Deleting a claim ends the sessions in its database, whoever has opened them.
+    let end_sessions = format!("GRANT pg_signal_backend TO {POSTGRES_ADMIN}");
+    session.batch_execute(&end_sessions).await?;
     secret(
         testbed,
         "postgresql-admin",

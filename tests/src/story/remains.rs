@@ -2,8 +2,12 @@
 //!
 //! Names on the server begin with the namespace, which is random, so nothing is taken for another's.
 
-use kube::api::{DynamicObject, ListParams};
-use kube::{Api, ResourceExt};
+use std::fmt::Debug;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 
 use super::{Credentials, PATIENCE, Stage};
 use crate::product::{self, Flavour};
@@ -32,7 +36,7 @@ impl Stage {
         for (group, kind) in MANAGED_KINDS.into_iter().chain(USAGES) {
             left.extend(names(kind, &self.api(group, kind), "").await?);
         }
-        let secrets: Api<DynamicObject> = self.api("", "Secret");
+        let secrets: Api<Secret> = Api::namespaced(self.testbed.client(), self.name());
         let of_connections = "type=connection.crossplane.io/v1alpha1";
         left.extend(names("Secret", &secrets, of_connections).await?);
         if self.flavour == Flavour::Claims {
@@ -93,8 +97,11 @@ impl Stage {
     }
 }
 
-async fn names(kind: &str, api: &Api<DynamicObject>, fields: &str) -> anyhow::Result<Vec<String>> {
+async fn names<K>(kind: &str, api: &Api<K>, fields: &str) -> anyhow::Result<Vec<String>>
+where
+    K: Resource + Clone + Debug + DeserializeOwned,
+{
     let listed = api.list(&ListParams::default().fields(fields)).await?;
-    let name = |object: &DynamicObject| format!("{kind} {}", object.name_any());
+    let name = |object: &K| format!("{kind} {}", object.name_any());
     Ok(listed.items.iter().map(name).collect())
 }

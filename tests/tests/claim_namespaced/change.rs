@@ -1,6 +1,8 @@
 //! What becomes of a claim when its author changes it.
 
 use anyhow::Context;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use serde_json::{Value, json};
 use testbed::story::{Credentials, SUCCESS, Stage, answer};
 
@@ -139,21 +141,20 @@ async fn assert_the_secret_works(
     status: &Value,
     secret: &str,
 ) -> anyhow::Result<()> {
-    let held = stage.api("", "Secret").get(secret).await?;
+    let secrets: Api<Secret> = Api::namespaced(stage.testbed.client(), stage.name());
+    let data = secrets.get(secret).await?.data.unwrap_or_default();
     let text = |key: &str| -> anyhow::Result<String> {
-        let value = held.data["data"][key].clone();
-        let value: k8s_openapi::ByteString = serde_json::from_value(value)?;
-        Ok(String::from_utf8(value.0)?)
+        let value = data.get(key).with_context(|| format!("no key {key}"))?;
+        Ok(String::from_utf8(value.0.clone())?)
     };
     let database = status["database"]["name"].as_str().unwrap_or_default();
     assert!(database.len() <= 63, "{database}");
+    let (username, password) = (text("username")?, text("password")?);
     let session = stage
         .postgres
-        .connect(&text("username")?, &text("password")?, database)
+        .connect(&username, &password, database)
         .await?;
-    assert_eq!(
-        answer(&session, "CREATE TABLE prototype ()").await?,
-        SUCCESS
-    );
+    let made = answer(&session, "CREATE TABLE prototype ()").await?;
+    assert_eq!(made, SUCCESS);
     Ok(())
 }

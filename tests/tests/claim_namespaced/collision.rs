@@ -1,7 +1,7 @@
 //! Two claims that want the same thing: the second says whose it is, the first stays as it was.
 
 use serde_json::{Value, json};
-use testbed::story::Claim;
+use testbed::story::{Claim, PATIENCE};
 
 use crate::stage;
 
@@ -54,9 +54,7 @@ async fn a_vault_path_that_another_namespace_uses_is_refused_and_the_owner_is_na
     let after = (fingerprint(&first).await?, first.credentials("app").await?);
     assert_eq!(before, after);
     after.1.log_in(&stage).await?;
-    elsewhere
-        .finish(stage.testbed.client(), testbed::story::PATIENCE)
-        .await?;
+    elsewhere.finish(stage.testbed.client(), PATIENCE).await?;
     stage.finish().await
 }
 
@@ -70,12 +68,21 @@ async fn two_claims_of_one_namespace_for_one_service_do_not_share_its_objects() 
     let before = (fingerprint(&first).await?, first.credentials("app").await?);
 
     second.apply(&spec(stage.name())).await?;
-    // Crossplane's own words: the object exists and somebody else controls it.
-    let message = second.until_said("Synced", "controll").await?;
-    assert!(
-        message.contains("first") || message.contains(stage.name()),
-        "{message}"
-    );
+    second.until_said("Synced", "Unsynced resources").await?;
+    let whose = "PostgreSQLInstance/first and PostgreSQLInstance/second";
+    let events = [
+        "get",
+        "events",
+        "--field-selector",
+        "involvedObject.name=second",
+    ];
+    let told = async || {
+        Ok(stage
+            .kubectl(&[&events[..], &["-o", "yaml"]].concat())
+            .await?
+            .contains(whose))
+    };
+    testbed::wait_for("an event that says whose it is", PATIENCE, told).await?;
 
     second.delete_only().await?;
     let after = (fingerprint(&first).await?, first.credentials("app").await?);

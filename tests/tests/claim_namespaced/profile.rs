@@ -119,7 +119,14 @@ async fn each_profile_may_do_what_it_says_and_nothing_else() -> anyhow::Result<(
             (Reader, "UPDATE customers SET name = 'Eve'", DENIED),
             (Reader, "DELETE FROM customers", DENIED),
             (Reader, "SELECT nextval('customers_id_seq')", DENIED),
+            (Reader, "SELECT one()", SUCCESS),
+            (
+                Owner,
+                "REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC",
+                SUCCESS,
+            ),
             (Reader, "SELECT one()", DENIED),
+            (Writer, "SELECT one()", SUCCESS),
             (Reader, "CREATE TEMPORARY TABLE scratch ()", DENIED),
             (Reader, "CREATE TABLE mine ()", DENIED),
         ])

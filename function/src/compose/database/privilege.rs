@@ -6,6 +6,7 @@
 //! | writers | CONNECT, TEMPORARY | USAGE | SELECT, INSERT, UPDATE, DELETE | USAGE, SELECT, UPDATE | EXECUTE |
 //! | readers | CONNECT | USAGE | SELECT | SELECT | - |
 //!
+//! Routines: `PostgreSQL` lets PUBLIC execute every new one; the owner takes that back where it matters.
 //! Up to `PostgreSQL` 14 the schema `public` does not belong to the owner of the database, which is why
 //! the owners are granted it. Objects the owner makes later are covered in every schema.
 
