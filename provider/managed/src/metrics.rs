@@ -3,6 +3,8 @@
 //! Labels are closed sets: kinds, operations, error classes. Series never grow with the number of
 //! objects.
 
+mod milestones;
+
 use std::time::Instant;
 
 use prometheus_client::{
@@ -16,7 +18,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::condition::{Claim, SYNCED, Truth};
+use self::milestones::Milestones;
+use crate::{
+    condition::{Claim, SYNCED, Truth},
+    kind::Kind,
+};
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByKind {
@@ -40,6 +46,18 @@ struct ByGvk {
     gvk: String,
 }
 
+impl ByGvk {
+    /// As Go prints it.
+    fn of<K: Kind>() -> Self {
+        Self { gvk: gvk::<K>() }
+    }
+}
+
+/// `group/version, Kind=Kind`.
+pub(crate) fn gvk<K: Kind>() -> String {
+    format!("{}, Kind={}", K::api_version(), K::KIND)
+}
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -52,6 +70,7 @@ pub struct Metrics {
     exists: Family<ByGvk, Gauge>,
     ready: Family<ByGvk, Gauge>,
     synced: Family<ByGvk, Gauge>,
+    pub(crate) milestones: Milestones,
 }
 
 /// How many objects of a kind exist, are ready and are synced.
@@ -82,6 +101,7 @@ impl Default for Metrics {
             exists: Family::default(),
             ready: Family::default(),
             synced: Family::default(),
+            milestones: Milestones::default(),
         };
         metrics.register();
         metrics
@@ -91,6 +111,7 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
+        self.milestones.register(registry);
         registry.register(
             "tenancy_passes",
             "Passes by kind and result",

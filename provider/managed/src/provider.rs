@@ -25,7 +25,7 @@ use crate::{
     gate::Gate,
     http::Health,
     kind::Kind,
-    metrics::{Counts, Metrics},
+    metrics::{Counts, Metrics, gvk},
     options::Options,
     queue::{Key, Wake},
     runtime::Runtime,
@@ -121,7 +121,7 @@ impl Provider {
                 counts.ready += i64::from(holds(READY));
                 counts.synced += i64::from(holds(SYNCED));
             }
-            (format!("{}, Kind={}", K::api_version(), K::KIND), counts)
+            (gvk::<K>(), counts)
         }));
         self.watches.push((
             K::crd_name(),

@@ -5,17 +5,27 @@
 //! users know them. [`World`] is what a backend talks to. Both write one [`Trail`], so that a test can
 //! say what happened in which order, and stop the process at any step of it.
 
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test that uses these wrongly is to fail"
+)]
+
 mod api_server;
 mod clock;
 mod fake;
 #[cfg(test)]
 pub(crate) mod lab;
 mod objects;
+mod session;
+#[cfg(test)]
+pub(crate) mod specimen;
+mod target;
 mod trail;
 mod world;
 
 pub use api_server::{ApiServer, Fault, Request};
 pub use clock::Clock;
 pub use fake::{Fake, FakeObservation, FakeParameters, FakeSettings};
+pub use session::{FakeConnector, FakeSession};
 pub use trail::{Moment, Trail};
-pub use world::{FakeConnector, FakeSession, Thing, World};
+pub use world::{Thing, World};

@@ -61,7 +61,11 @@ where
     ) -> Wake {
         self.runtime.metrics.pass(K::KIND, &outcome.conditions);
         self.report(before, &outcome.occurrences, now);
+        let milestones = &self.runtime.metrics.milestones;
         if outcome.wake == Wake::Gone {
+            if before.is_deleting() && before.has_finalizer() {
+                milestones.deleted(before, now);
+            }
             self.runtime.dependents.remove(key);
             return Wake::Gone;
         }
@@ -69,6 +73,7 @@ where
             return Wake::Gone;
         };
         let status = next_status(object.as_ref(), requested(before), &outcome, now);
+        milestones.passed(before, &status, &outcome.drift, now);
         if object.status.clone().unwrap_or_default() == status {
             return outcome.wake;
         }

@@ -110,6 +110,7 @@ where
     fn forget(&self, name: &Name, uid: &str) {
         self.cache.remove(&name.0, &name.1);
         self.memory.forget(uid);
+        self.runtime.metrics.milestones.forget(uid);
         self.tell_dependents(name, "", "");
         self.runtime.queue.add(key::<K>(name), Priority::Normal);
     }

@@ -5,6 +5,7 @@ mod crashing;
 mod creating;
 mod deleting;
 mod drifting;
+mod measuring;
 mod persisting;
 mod referring;
 mod remembering;

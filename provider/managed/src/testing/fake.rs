@@ -18,7 +18,7 @@ use crate::{
 pub struct Fake;
 
 /// `spec.forProvider` of a [`Fake`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FakeParameters {
     /// A field that may be shown.
@@ -50,7 +50,7 @@ pub struct FakeParameters {
 }
 
 /// `status.atProvider` of a [`Fake`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FakeObservation {
     /// External name.
@@ -106,7 +106,7 @@ impl Kind for Fake {
 }
 
 /// `spec` of the provider configs of [`Fake`].
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FakeSettings {
     /// The administrator's password.

@@ -3,13 +3,13 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{core::DeserializeGuard, core::ObjectMeta};
+use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
-    ApiServer, Clock, Fake, FakeConnector, FakeParameters, FakeSettings, Moment, Thing, Trail,
-    World,
+    ApiServer, Clock, Fake, FakeConnector, FakeSettings, Moment, Thing, Trail, World,
+    specimen::named,
 };
 use crate::{
     cache::name_of,
@@ -18,20 +18,15 @@ use crate::{
         ClusterProviderConfig, ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage,
         session::Configs,
     },
-    connection::LocalSecretReference,
     controller::{Controller, Reconciler},
     event::{Recorder, Report},
-    kind::Kind,
     metrics::Metrics,
     options::Options,
-    queue::{Key, Priority, Wake},
-    resource::ManagedResource,
+    queue::{Priority, Wake},
     runtime::Runtime,
 };
 
-pub(crate) const NAMESPACE: &str = "shop";
-
-pub(crate) type FakeResource = ManagedResource<Fake>;
+pub(crate) use super::specimen::{FakeResource, NAMESPACE, fake, fake_with_secret, key, secret};
 
 /// Everything a pass needs.
 pub(crate) struct Lab {
@@ -167,7 +162,7 @@ impl Lab {
 
     pub(crate) fn annotate(&self, name: &str, annotation: &str, value: &str) {
         self.edit(name, |object| {
-            object["metadata"]["annotations"][annotation] = json!(value)
+            object["metadata"]["annotations"][annotation] = json!(value);
         });
     }
 
@@ -267,56 +262,4 @@ fn process(
         Arc::new(Controller::new(Arc::new(runtime), configs)),
         reports,
     )
-}
-
-pub(crate) fn key(name: &str) -> Key {
-    Key {
-        group: Fake::GROUP,
-        plural: Fake::PLURAL,
-        namespace: NAMESPACE.into(),
-        name: name.into(),
-    }
-}
-
-fn named(namespace: &str, name: &str) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.into()),
-        namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
-        ..ObjectMeta::default()
-    }
-}
-
-/// An ordinary Secret.
-pub(crate) fn secret(namespace: &str, name: &str, data: &[(&str, &str)]) -> Secret {
-    let data = data.iter().map(|(key, value)| {
-        (
-            (*key).to_owned(),
-            k8s_openapi::ByteString(value.as_bytes().to_vec()),
-        )
-    });
-    Secret {
-        metadata: named(namespace, name),
-        data: Some(data.collect()),
-        ..Secret::default()
-    }
-}
-
-/// A resource of this size.
-pub(crate) fn fake(name: &str, size: i64) -> FakeResource {
-    let mut object = ManagedResource::new(
-        name,
-        FakeParameters {
-            size,
-            ..FakeParameters::default()
-        },
-    );
-    object.metadata.namespace = Some(NAMESPACE.into());
-    object
-}
-
-/// A resource of this size with a connection Secret of the same name.
-pub(crate) fn fake_with_secret(name: &str, size: i64) -> FakeResource {
-    let mut object = fake(name, size);
-    object.spec.write_connection_secret_to_ref = Some(LocalSecretReference { name: name.into() });
-    object
 }

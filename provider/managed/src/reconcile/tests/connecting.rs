@@ -125,7 +125,7 @@ async fn a_config_that_does_not_exist_is_named() {
 async fn a_missing_key_of_a_configs_secret_is_named() {
     let lab = Lab::new();
     lab.server.edit::<Secret>("system", "admin", |secret| {
-        secret["data"] = json!({ "user": "eA==" })
+        secret["data"] = json!({ "user": "eA==" });
     });
     lab.server.put(&fake("a", 1));
     lab.pass("a").await;

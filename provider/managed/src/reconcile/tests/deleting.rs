@@ -99,7 +99,7 @@ async fn a_failed_deletion_is_named_and_tried_again() {
 async fn deletion_waits_for_the_finalizers_of_others_and_names_them() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.edit("a", |object| {
-        object["metadata"]["finalizers"] = json!([FINALIZER, "example.org/backup"])
+        object["metadata"]["finalizers"] = json!([FINALIZER, "example.org/backup"]);
     });
     lab.delete("a");
     assert_eq!(lab.pass("a").await, Wake::OnChange);
@@ -110,7 +110,7 @@ async fn deletion_waits_for_the_finalizers_of_others_and_names_them() {
     assert_eq!(lab.world.names(), ["a"]);
     lab.queued();
     lab.edit("a", |object| {
-        object["metadata"]["finalizers"] = json!([FINALIZER])
+        object["metadata"]["finalizers"] = json!([FINALIZER]);
     });
     lab.sync();
     assert_eq!(lab.queued(), ["a"]);
@@ -122,7 +122,7 @@ async fn deletion_waits_for_the_finalizers_of_others_and_names_them() {
 async fn foreground_deletion_does_not_delay_the_external_deletion() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.edit("a", |object| {
-        object["metadata"]["finalizers"] = json!([FINALIZER, "foregroundDeletion"])
+        object["metadata"]["finalizers"] = json!([FINALIZER, "foregroundDeletion"]);
     });
     lab.delete("a");
     assert_eq!(lab.pass("a").await, Wake::Gone);
@@ -138,7 +138,7 @@ async fn foreground_deletion_does_not_delay_the_external_deletion() {
 async fn all_copies_of_the_finalizer_go() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.edit("a", |object| {
-        object["metadata"]["finalizers"] = json!([FINALIZER, FINALIZER])
+        object["metadata"]["finalizers"] = json!([FINALIZER, FINALIZER]);
     });
     lab.delete("a");
     lab.pass("a").await;
@@ -172,7 +172,7 @@ async fn a_stuck_deletion_is_freed_by_policies_without_delete() {
             .contains("nobody answers at fake:1")
     );
     lab.edit("a", |object| {
-        object["spec"]["managementPolicies"] = json!(["Observe"])
+        object["spec"]["managementPolicies"] = json!(["Observe"]);
     });
     assert_eq!(lab.pass("a").await, Wake::Gone);
     assert!(lab.get("a").is_none());

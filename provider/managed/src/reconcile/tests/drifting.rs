@@ -106,7 +106,7 @@ async fn reported_drift_is_told_once_and_goes_when_it_is_undone() {
 async fn a_changed_spec_is_carried_out_and_is_not_drift() {
     let mut lab = Lab::settled(&reporting(3)).await;
     lab.edit("a", |object| {
-        object["spec"]["forProvider"]["size"] = json!(4)
+        object["spec"]["forProvider"]["size"] = json!(4);
     });
     lab.pass("a").await;
     assert_eq!(lab.thing("a").size, 4);

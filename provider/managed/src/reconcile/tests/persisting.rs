@@ -55,7 +55,7 @@ async fn happens(lab: &mut Lab, event: Event) {
     let exists = lab.world.thing("a").is_some();
     match event {
         Event::Resize(size) => lab.edit("a", |object| {
-            object["spec"]["forProvider"]["size"] = json!(size)
+            object["spec"]["forProvider"]["size"] = json!(size);
         }),
         Event::Share(with) => lab.edit("a", |object| {
             let with: std::collections::BTreeSet<_> = with.into_iter().collect();
@@ -65,13 +65,12 @@ async fn happens(lab: &mut Lab, event: Event) {
         Event::ChangePasswordByHand if exists => lab
             .world
             .edit("a", |thing| thing.password = Some("mine".into())),
-        Event::EditByHand(_) | Event::ChangePasswordByHand => {}
         Event::RemoveByHand => lab.world.remove("a"),
         Event::DeleteSecret if lab.stored("a", "password").is_some() => {
             lab.server
                 .delete::<k8s_openapi::api::core::v1::Secret>(NAMESPACE, "a");
         }
-        Event::DeleteSecret => {}
+        Event::EditByHand(_) | Event::ChangePasswordByHand | Event::DeleteSecret => {}
         Event::Fail(operation, true) => {
             let failure = Failure::new("not allowed", "grant it");
             lab.world

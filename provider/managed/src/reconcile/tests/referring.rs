@@ -69,7 +69,7 @@ async fn two_references_added_one_after_the_other_both_stay() {
         .put(&child("child", NamedReference::to("parent")));
     lab.settle("child").await;
     lab.edit("child", |object| {
-        object["spec"]["forProvider"]["peerRef"] = json!({ "name": "parent" })
+        object["spec"]["forProvider"]["peerRef"] = json!({ "name": "parent" });
     });
     lab.settle("child").await;
     lab.server.take_writes();
@@ -188,7 +188,7 @@ async fn match_controller_ref_selects_only_siblings() {
     for (name, uid) in [("a", "other"), ("b", "ours")] {
         lab.server.put(&fake(name, 1));
         lab.edit(name, |object| {
-            object["metadata"]["ownerReferences"] = owner(uid)
+            object["metadata"]["ownerReferences"] = owner(uid);
         });
         lab.settle(name).await;
     }
@@ -198,7 +198,7 @@ async fn match_controller_ref_selects_only_siblings() {
     };
     lab.server.put(&selecting(selector));
     lab.edit("child", |object| {
-        object["metadata"]["ownerReferences"] = owner("ours")
+        object["metadata"]["ownerReferences"] = owner("ours");
     });
     lab.settle("child").await;
     assert_eq!(
@@ -254,7 +254,7 @@ async fn a_changed_input_wakes_its_reader_and_an_unchanged_one_does_not() {
     let seen = stored.metadata.resource_version.unwrap();
     assert!(dependents.behind(&source, &seen).is_empty());
     lab.server.edit::<Secret>(NAMESPACE, "source", |secret| {
-        secret["data"]["password"] = json!("dHdv")
+        secret["data"]["password"] = json!("dHdv");
     });
     let changed: Secret = lab.server.get(NAMESPACE, "source").unwrap();
     let version = changed.metadata.resource_version.unwrap();

@@ -44,7 +44,7 @@ async fn the_ledger_holds_old_and_new_before_the_change_and_only_the_new_after_i
     lab.world
         .edit("a", |thing| thing.shares.extend(["by-hand".to_owned()]));
     lab.edit("a", |object| {
-        object["spec"]["forProvider"]["shares"] = json!(["y", "z"])
+        object["spec"]["forProvider"]["shares"] = json!(["y", "z"]);
     });
     lab.pass("a").await;
     let steps = lab.trail.take();
@@ -77,7 +77,7 @@ async fn the_ledger_holds_old_and_new_before_the_change_and_only_the_new_after_i
 async fn what_left_the_spec_while_nobody_ran_is_taken_back() {
     let mut lab = Lab::settled(&shared(&["x"])).await;
     lab.edit("a", |object| {
-        object["spec"]["forProvider"]["shares"] = json!([])
+        object["spec"]["forProvider"]["shares"] = json!([]);
     });
     lab.restart();
     lab.settle("a").await;

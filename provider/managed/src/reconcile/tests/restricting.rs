@@ -42,7 +42,7 @@ async fn a_paused_resource_is_left_alone_and_says_so_once() {
 async fn the_empty_list_of_policies_pauses() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.edit("a", |object| {
-        object["spec"]["managementPolicies"] = json!([])
+        object["spec"]["managementPolicies"] = json!([]);
     });
     lab.pass("a").await;
     assert_eq!(

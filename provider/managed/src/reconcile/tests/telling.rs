@@ -63,7 +63,7 @@ async fn the_same_failure_is_written_once() {
 async fn every_condition_speaks_about_the_generation_that_was_looked_at() {
     let lab = Lab::settled(&fake("a", 1)).await;
     lab.edit("a", |object| {
-        object["spec"]["forProvider"]["size"] = json!(2)
+        object["spec"]["forProvider"]["size"] = json!(2);
     });
     lab.pass("a").await;
     let conditions = lab.object("a").status.unwrap().conditions;
@@ -81,7 +81,7 @@ async fn an_edit_during_a_pass_is_not_spoken_about() {
     lab.world.edit("a", |thing| thing.size = 9);
     lab.world.meanwhile("update", move || {
         server.edit::<FakeResource>(NAMESPACE, "a", |object| {
-            object["spec"]["forProvider"]["size"] = json!(2)
+            object["spec"]["forProvider"]["size"] = json!(2);
         });
         let edited = server.get::<FakeResource>(NAMESPACE, "a").unwrap();
         controller.applied(
@@ -108,7 +108,7 @@ async fn conditions_of_others_stay_and_are_not_taken_over() {
         object["status"]["conditions"]
             .as_array_mut()
             .unwrap()
-            .push(theirs)
+            .push(theirs);
     });
     lab.pass("a").await;
     assert_eq!(lab.writes(), [""; 0]);
@@ -214,7 +214,7 @@ async fn our_own_writes_ask_for_no_pass() {
     lab.sync();
     assert_eq!(lab.queued(), [""; 0]);
     lab.edit("a", |object| {
-        object["metadata"]["labels"]["team"] = json!("blue")
+        object["metadata"]["labels"]["team"] = json!("blue");
     });
     lab.sync();
     assert_eq!(lab.queued(), ["a"]);
