@@ -43,7 +43,7 @@ pub(crate) enum Did {
     Finalized,
 }
 
-/// A KVSecret as the runtime keeps it.
+/// A `KVSecret` as the runtime keeps it.
 #[derive(Clone)]
 pub(crate) struct Resource(pub(crate) Desired<KvSecret>);
 

@@ -57,7 +57,7 @@ impl Tenant {
             .unwrap();
         let mut settings = settings(&fixture.testbed);
         let auth = settings.auth.kubernetes.as_mut().unwrap();
-        auth.role = name.to_owned();
+        name.clone_into(&mut auth.role);
         auth.service_account_ref = Some(ServiceAccountRef {
             namespace: Some(name.to_owned()),
             name: "writer".into(),
@@ -215,7 +215,7 @@ async fn a_token_file_is_read_at_login() {
     auth.token_path = Some(file.display().to_string());
     let refused = tenant.connect().await.unwrap_err();
     assert!(refused.to_string().contains("cannot read"), "{refused}");
-    let ten_minutes = Duration::from_secs(600);
+    let ten_minutes = Duration::from_mins(10);
     let testbed = &tenant.fixture.testbed;
     let token = testbed
         .service_account_token(

@@ -1,6 +1,12 @@
-//! KVSecret and the login to Vault, against the real OpenBao of the testbed.
+//! `KVSecret` and the login to Vault, against the real OpenBao of the testbed.
 //!
 //! Each test has a mount of its own. Tests that seal or stop the server wait for the others.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fixture that fails is a test that fails"
+)]
 
 mod admission;
 mod content;
