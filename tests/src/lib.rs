@@ -18,6 +18,7 @@ mod crossplane;
 pub mod demo;
 mod environment;
 mod host_process;
+mod host_provider;
 mod image;
 mod lifecycle;
 mod namespace;
@@ -44,6 +45,7 @@ mod wait;
 
 pub use crossplane::CROSSPLANE_NAMESPACE;
 pub use host_process::HostProcess;
+pub use host_provider::HostProvider;
 pub use image::BUSYBOX;
 pub use namespace::Namespace;
 pub use network::ADDRESS;

@@ -57,10 +57,23 @@ impl Namespace {
 
     /// Deletes the namespace and waits until everything in it is gone.
     pub async fn finish(mut self, client: Client, timeout: Duration) -> anyhow::Result<()> {
-        let api: Api<Object> = Api::all(client);
-        api.delete(&self.name, &DeleteParams::default()).await?;
+        self.start_deletion(client.clone()).await?;
         self.is_finished = true;
-        wait::wait_gone(&api, &self.name, timeout).await
+        self.until_gone(client, timeout).await
+    }
+
+    /// Asks for the deletion of the namespace. It is no error when it is gone.
+    pub async fn start_deletion(&self, client: Client) -> anyhow::Result<()> {
+        let api: Api<Object> = Api::all(client);
+        match api.delete(&self.name, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            deleted => Ok(deleted.map(drop)?),
+        }
+    }
+
+    /// Waits until everything in it is gone.
+    pub async fn until_gone(&self, client: Client, timeout: Duration) -> anyhow::Result<()> {
+        wait::wait_gone(&Api::<Object>::all(client), &self.name, timeout).await
     }
 }
 

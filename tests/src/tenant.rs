@@ -5,7 +5,6 @@
 //! this machine. What the team makes outside carries the namespace's name.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::Context;
 use k8s_openapi::ByteString;
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::network::ADDRESS;
 use crate::openbao::client::Client;
-use crate::resource::Resource;
+use crate::resource::{PATIENCE, Resource};
 use crate::{Namespace, Postgres, Session, Testbed, product};
 
 /// Name of both provider configs.
@@ -277,15 +276,25 @@ impl Tenant {
             .await
     }
 
+    /// Asks for the deletion of the namespace.
+    pub async fn start_deletion(&self) -> anyhow::Result<()> {
+        self.namespace.start_deletion(self.testbed.client()).await
+    }
+
+    /// Waits until the namespace and everything in it is gone.
+    pub async fn until_gone(&self) -> anyhow::Result<()> {
+        self.namespace
+            .until_gone(self.testbed.client(), PATIENCE)
+            .await
+    }
+
     /// Deletes the namespace and everything in it, and what is left of the team outside.
     pub async fn finish(self) -> anyhow::Result<()> {
         let Self {
             testbed, namespace, ..
         } = self;
         let policy = format!("sys/policies/acl/{}", namespace.name());
-        namespace
-            .finish(testbed.client(), Duration::from_secs(60))
-            .await?;
+        namespace.finish(testbed.client(), PATIENCE).await?;
         testbed.openbao().client()?.delete(&policy).await
     }
 }
