@@ -145,8 +145,9 @@ where
         let mut seen = Seen::new();
         let inputs = self.configs.inputs(id, &mut seen).await;
         self.runtime.dependents.set(&key(id), seen);
-        inputs?;
+        // Before anything fails: a config whose Secret is gone must not be used any more.
         self.configs.suspect(id);
+        inputs?;
         let connected = self.configs.session(id, false).await?;
         if connected.is_new {
             self.runtime.wake_all(&Source::Config(id.clone()));
