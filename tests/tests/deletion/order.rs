@@ -30,11 +30,9 @@ async fn everything_deleted_at_once_in_any_order_is_gone_without_a_hand() -> any
     let seed = rand::rng().random();
     eprintln!("the orders are those of seed {seed}");
     let ways = ways(&mut StdRng::seed_from_u64(seed));
-    let gone = ways.iter().map(|way| async {
-        let what = || format!("{way:?} of seed {seed}");
-        deleted(&scene, way).await.with_context(what)
-    });
-    try_join_all(gone).await.map(drop)
+    let gone = ways.iter().map(|way| deleted(&scene, way));
+    let gone = try_join_all(gone).await.map(drop);
+    gone.with_context(|| format!("with seed {seed}"))
 }
 
 /// There are nine parts: five managed resources, two provider configs, two Secrets.
@@ -62,7 +60,14 @@ fn ways(random: &mut StdRng) -> Vec<Way> {
 
 async fn deleted(scene: &Scene, way: &Way) -> anyhow::Result<()> {
     let tenant = Tenant::new(scene, "order").await?;
-    let parts = set_up(&tenant).await?;
+    deleted_of(&tenant, way)
+        .await
+        .with_context(|| format!("{way:?}"))?;
+    tenant.finish().await
+}
+
+async fn deleted_of(tenant: &Tenant, way: &Way) -> anyhow::Result<()> {
+    let parts = set_up(tenant).await?;
     let params = if way.foreground {
         DeleteParams::foreground()
     } else {
@@ -72,7 +77,7 @@ async fn deleted(scene: &Scene, way: &Way) -> anyhow::Result<()> {
         if place == way.namespace_after {
             tenant.start_deletion().await?;
         }
-        delete(&tenant, part, &params)
+        delete(tenant, part, &params)
             .await
             .with_context(|| format!("at {}", part.name()))?;
     }
@@ -80,8 +85,7 @@ async fn deleted(scene: &Scene, way: &Way) -> anyhow::Result<()> {
         tenant.start_deletion().await?;
     }
     tenant.until_gone().await?;
-    nothing_is_left(&tenant).await?;
-    tenant.finish().await
+    nothing_is_left(tenant).await
 }
 
 /// What went with the namespace in the meantime need not be deleted any more.
