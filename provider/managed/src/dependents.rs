@@ -22,6 +22,9 @@ pub(crate) enum Source {
     Config(ConfigId),
 }
 
+/// In the place of a name: any object of the kind in the namespace.
+pub(crate) const ANY: &str = "";
+
 /// Identity of an object of any kind.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct ObjectId {

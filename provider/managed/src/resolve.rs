@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 pub(crate) use self::reader::Reader;
 use crate::{
-    dependents::{ObjectId, Seen, Source},
+    dependents::{ANY, ObjectId, Seen, Source},
     directory::{Directory, Referent},
     external::ExternalError,
     kind::Kind,
@@ -52,9 +52,9 @@ fn resolve_reference<K: Kind>(
                 selector,
                 object,
             );
-            if let Some(found) = &found {
-                note(seen, reference, &namespace, &found.name, Some(found));
-            }
+            // Without a match, whatever appears or changes next may be one.
+            let name = found.as_ref().map_or(ANY, |found| found.name.as_str());
+            note(seen, reference, &namespace, name, found.as_ref());
             found
         }
         _ => return Ok(()),

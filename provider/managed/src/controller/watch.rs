@@ -20,7 +20,7 @@ use tracing::warn;
 use super::Controller;
 use crate::{
     cache::{Name, name_of},
-    dependents::{ObjectId, Source},
+    dependents::{ANY, ObjectId, Source},
     directory::referent,
     external::{Connector, ExternalClient},
     kind::Kind,
@@ -123,7 +123,12 @@ where
             name: name.1.clone(),
         };
         self.runtime.wake(&Source::Object(id.clone()), version);
+        let any = ObjectId {
+            name: ANY.into(),
+            ..id.clone()
+        };
         self.runtime.wake(&Source::Reference(id), stamp);
+        self.runtime.wake(&Source::Reference(any), stamp);
     }
 }
 

@@ -109,7 +109,7 @@ async fn ends_as_the_spec_says(events: Vec<Event>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_story_ends_as_the_spec_says(events in prop::collection::vec(event(), 0..12)) {

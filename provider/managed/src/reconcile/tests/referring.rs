@@ -170,7 +170,7 @@ async fn of_several_matches_the_oldest_is_selected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_selector_without_a_match_is_named() {
+async fn a_selector_without_a_match_is_named_and_the_first_match_wakes_it() {
     let lab = Lab::new();
     lab.server.put(&selecting(tier("gold")));
     lab.wait(LONG).await;
@@ -179,6 +179,15 @@ async fn a_selector_without_a_match_is_named() {
         lab.message("child", "Synced"),
         "cannot resolve references: no Fake matches parentSelector; create one in this namespace, or correct the selector"
     );
+    lab.server.put(&labelled("gold", "gold"));
+    lab.settle("gold").await;
+    assert!(lab.queued().contains(&"child".to_owned()));
+    lab.settle("child").await;
+    assert_eq!(lab.conditions("child"), ALL_GOOD);
+    lab.server.put(&labelled("more", "gold"));
+    lab.queued();
+    lab.settle("more").await;
+    assert_eq!(lab.queued(), ["more"]);
 }
 
 #[tokio::test(start_paused = true)]
