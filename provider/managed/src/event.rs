@@ -227,3 +227,69 @@ fn shortened(message: &str) -> String {
         .find(|at| message.is_char_boundary(*at));
     message[..end.unwrap_or(0)].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ApiServer, Clock, Trail};
+
+    fn report(clock: &Clock, message: &str) -> Report {
+        Report {
+            regarding: ObjectReference {
+                api_version: Some("example.org/v1alpha1".into()),
+                kind: Some("Fake".into()),
+                name: Some("a".into()),
+                namespace: Some("shop".into()),
+                uid: Some("uid-1".into()),
+                ..ObjectReference::default()
+            },
+            external_name: Some("given".into()),
+            occurrence: Occurrence::warning("DriftDetected", message),
+            at: clock.now(),
+        }
+    }
+
+    async fn written(reports: &[(&str, u64)]) -> Vec<Event> {
+        let clock = Clock::default();
+        let server = ApiServer::new(clock.clone(), Trail::default());
+        let (_, mut writer) = Recorder::new(server.client());
+        for (message, seconds_later) in reports {
+            let pause = Duration::from_secs(*seconds_later);
+            clock.advance(pause);
+            tokio::time::advance(pause).await;
+            writer.write(&report(&clock, message)).await.unwrap();
+        }
+        server.list()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_looks_as_crossplanes_do() {
+        let event = written(&[("size differs", 0)]).await.remove(0);
+        assert_eq!(event.type_.as_deref(), Some("Warning"));
+        assert_eq!(event.reason.as_deref(), Some("DriftDetected"));
+        let component = event.source.unwrap().component;
+        assert_eq!(component.as_deref(), Some("managed/fake.example.org"));
+        assert_eq!(
+            event.metadata.annotations.unwrap()["external-name"],
+            "given"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_repeats_is_counted_and_not_written_more_often_than_it_is_news() {
+        let events = written(&[("x", 0), ("x", 1), ("x", 1), ("x", 10)]).await;
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].count, Some(4));
+        assert_ne!(events[0].first_timestamp, events[0].last_timestamp);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_message_and_an_old_event_are_written_anew() {
+        assert_eq!(written(&[("x", 0), ("y", 0), ("x", 700)]).await.len(), 3);
+    }
+
+    #[test]
+    fn a_message_is_cut_to_what_the_api_server_takes() {
+        assert!(shortened(&"ä".repeat(1000)).len() <= LONGEST_MESSAGE);
+    }
+}

@@ -4,7 +4,10 @@
 //! A server that does not answer is asked here, once per config, every few seconds; when it answers
 //! again, everyone who uses the config is woken. Resources need not find out one by one.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -20,7 +23,7 @@ use serde_json::json;
 use tracing::{debug, warn};
 
 use crate::{
-    cache::{Cache, name_of},
+    cache::{Cache, Name, name_of},
     condition::{self, Claim, Condition, READY, Truth},
     config::{Config, ConfigKind, ConfigStatus, IN_USE, ProviderSettings, session::Configs},
     controller::Reconciler,
@@ -81,12 +84,20 @@ where
         let mut events = watcher(api, watcher::Config::default())
             .default_backoff()
             .boxed();
+        let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Apply(config) | Event::InitApply(config)) => self.applied(config),
+                Ok(Event::Init) => listed.clear(),
+                Ok(Event::InitApply(config)) => {
+                    listed.insert(name_of(&config));
+                    self.applied(config);
+                }
+                Ok(Event::InitDone) => {
+                    self.prune(&listed);
+                    synced();
+                }
+                Ok(Event::Apply(config)) => self.applied(config),
                 Ok(Event::Delete(config)) => self.deleted(&config),
-                Ok(Event::InitDone) => synced(),
-                Ok(Event::Init) => {}
                 Err(error) => {
                     warn!(%error, kind = T::KIND.as_str(), "watch interrupted, trying again");
                 }
@@ -110,6 +121,15 @@ where
         if fresher && known != Some(wanted) {
             self.configs.suspect(&id);
             self.runtime.queue.add(key(&id), Priority::Fresh);
+        }
+    }
+
+    /// What was deleted while nobody watched is not in the list.
+    fn prune(&self, listed: &HashSet<Name>) {
+        for config in (self.cache)(&self.configs).all() {
+            if !listed.contains(&name_of(config.as_ref())) {
+                self.deleted(&config);
+            }
         }
     }
 

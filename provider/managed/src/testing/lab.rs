@@ -111,6 +111,10 @@ impl Lab {
         for config in self.server.list::<ProviderConfig<FakeSettings>>() {
             configs.namespaced.insert(config);
         }
+        for usage in configs.usages.all() {
+            let (namespace, name) = name_of(usage.as_ref());
+            configs.usages.remove(&namespace, &name);
+        }
         for usage in self.server.list::<ProviderConfigUsage<FakeSettings>>() {
             configs.usages.insert(usage);
         }
