@@ -3,9 +3,12 @@
 //! All tasks belong to one set. When the process is told to stop, no new pass starts and those under
 //! way get a grace period; when it loses the lease, it ends at once.
 
-use std::{collections::HashMap, sync::Arc};
+#[cfg(test)]
+mod tests;
 
-use futures::future::BoxFuture;
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+
+use futures::{FutureExt, future::BoxFuture};
 use kube::{Client, api::ApiResource};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -289,12 +292,16 @@ async fn pass(runtime: &Arc<Runtime>, reconcilers: &Arc<Reconcilers>, key: Key) 
         runtime.queue.finish(&key, Wake::Gone);
         return;
     };
-    let pass = {
-        let key = key.clone();
-        tokio::spawn(async move { reconciler.reconcile(&key).await })
-    };
-    let wake = pass.await.unwrap_or_else(|failure| {
-        error!(%failure, plural = key.plural, namespace = key.namespace, name = key.name, "a pass panicked");
+    // In this task, so that whoever drops it ends the pass too. What a pass shares is consistent
+    // between any two awaits.
+    let pass = AssertUnwindSafe(reconciler.reconcile(&key)).catch_unwind();
+    let wake = pass.await.unwrap_or_else(|_| {
+        error!(
+            plural = key.plural,
+            namespace = key.namespace,
+            name = key.name,
+            "a pass panicked"
+        );
         Wake::Backoff
     });
     runtime.queue.finish(&key, wake);
