@@ -65,13 +65,19 @@ impl Args {
 }
 
 fn go_duration(text: &str) -> Result<Duration, String> {
-    options::duration(text).ok_or_else(|| format!("{text:?} is not a duration; write for example 30s or 10m"))
+    options::duration(text)
+        .ok_or_else(|| format!("{text:?} is not a duration; write for example 30s or 10m"))
 }
 
 /// Go programs take `:8080` for every address of the machine.
 fn go_address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
-    full.parse().map_err(|error| format!("{error}; write for example :8080 or 127.0.0.1:8080"))
+    let full = if text.starts_with(':') {
+        format!("0.0.0.0{text}")
+    } else {
+        text.to_owned()
+    };
+    full.parse()
+        .map_err(|error| format!("{error}; write for example :8080 or 127.0.0.1:8080"))
 }
 
 #[cfg(test)]
@@ -84,7 +90,7 @@ mod tests {
         assert!(args.leader_election);
         assert_eq!(args.metrics_bind_address.port(), 8080);
         assert_eq!(args.health_probe_bind_address.port(), 8081);
-        assert_eq!(args.poll, Duration::from_secs(60));
+        assert_eq!(args.poll, Duration::from_mins(1));
     }
 
     #[test]
@@ -95,7 +101,9 @@ mod tests {
 
     #[test]
     fn a_wrong_duration_says_how_to_write_one() {
-        let error = Args::try_parse_from(["provider-tenancy", "--poll=10"]).unwrap_err().to_string();
+        let error = Args::try_parse_from(["provider-tenancy", "--poll=10"])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("write for example 30s or 10m"), "{error}");
     }
 }

@@ -12,12 +12,13 @@ macro_rules! kinds {
     ($($backend:ident { $($kind:ident),+ $(,)? })+) => {
         /// The CRDs of every kind and of every group's provider configs, in a stable order.
         pub fn crds() -> Vec<CustomResourceDefinition> {
-            let mut crds = Vec::new();
-            $(
-                $(crds.push(crd::managed::<$backend::$kind>());)+
-                crds.extend(crd::configs::<$backend::Settings>());
-            )+
-            crds
+            let groups: Vec<Vec<CustomResourceDefinition>> = vec![$(
+                [$(crd::managed::<$backend::$kind>()),+]
+                    .into_iter()
+                    .chain(crd::configs::<$backend::Settings>())
+                    .collect(),
+            )+];
+            groups.concat()
         }
 
         /// Puts every kind under the control of `provider`.

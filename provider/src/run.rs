@@ -16,7 +16,7 @@ use crate::{args::Args, kinds};
 
 /// Crossplane's lease for a provider of this name.
 const LEASE: &str = "crossplane-leader-election-provider-tenancy";
-const LEASE_DURATION: Duration = Duration::from_secs(60);
+const LEASE_DURATION: Duration = Duration::from_mins(1);
 const RENEW_DEADLINE: Duration = Duration::from_secs(50);
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
@@ -26,13 +26,21 @@ const RETRY_PERIOD: Duration = Duration::from_secs(2);
 /// When the API server or an address is out of reach at start, and when the lease is lost.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     log_to_stdout(args.debug);
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("two TLS providers")?;
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok()
+        .context("two TLS providers")?;
     let client = kube::Client::try_default()
         .await
         .context("cannot find the API server; run in a pod or set KUBECONFIG")?;
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
     let addresses = [args.metrics_bind_address, args.health_probe_bind_address];
-    let mut provider = Provider::new(client.clone(), args.options(), Arc::clone(&metrics), Arc::clone(&health));
+    let mut provider = Provider::new(
+        client.clone(),
+        args.options(),
+        Arc::clone(&metrics),
+        Arc::clone(&health),
+    );
     kinds::register(&mut provider);
     // A standby is ready too: a rollout waits for the new pod before it stops the old one, which
     // holds the lease.
@@ -56,7 +64,9 @@ async fn lead(args: &Args, client: kube::Client, provider: Provider) -> anyhow::
             provider.run(stopped).await;
             return Ok(());
         }
-        let held = election(args, client).with_lease(provider.run(stopped.clone())).await;
+        let held = election(args, client)
+            .with_lease(provider.run(stopped.clone()))
+            .await;
         held.context("the lease was lost, so this process must not go on")
     };
     let waiting = async {
@@ -81,8 +91,10 @@ fn election(args: &Args, client: kube::Client) -> LeaderElection {
 }
 
 fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = unix::signal(unix::SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate =
+        unix::signal(unix::SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt =
+        unix::signal(unix::SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -97,5 +109,9 @@ fn log_to_stdout(debug: bool) {
     let filter = format!(
         "{level},vaultrs=off,rustify=off,tokio_postgres=off,reqwest=off,hyper=info,hyper_util=info,h2=info,kube=info,rustls=info,tower=info"
     );
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(EnvFilter::new(filter)).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(EnvFilter::new(filter))
+        .init();
 }

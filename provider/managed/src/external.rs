@@ -245,7 +245,8 @@ pub enum ExternalError {
         /// Why.
         failure: Failure,
     },
-    /// The server cannot be reached. The runtime drops the shared session.
+    /// The server cannot be reached. The runtime has the provider config looked at; the session
+    /// reconnects by itself.
     #[error("{0}")]
     Unreachable(Failure),
     /// The answer to a change was lost; it may or may not have happened.

@@ -59,15 +59,16 @@ fn resolve_reference<K: Kind>(
         }
         _ => return Ok(()),
     };
-    if let Some(found) = found.as_ref().filter(|found| !found.exists) {
-        return Err(unfinished(reference, &found.name));
-    }
-    if !reference.is_pending() {
-        return Ok(());
+    let is_optional = reference.policy().resolution == Resolution::Optional;
+    match found.as_ref().filter(|found| !found.exists) {
+        Some(_) if is_optional => return Ok(()),
+        Some(found) => return Err(unfinished(reference, &found.name)),
+        None if !reference.is_pending() => return Ok(()),
+        None => {}
     }
     match found {
         Some(found) => *reference.value = Some(found.external_name),
-        None if reference.policy().resolution == Resolution::Optional => {}
+        None if is_optional => {}
         None => return Err(unresolved(reference)),
     }
     Ok(())
