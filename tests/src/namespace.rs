@@ -88,6 +88,7 @@ impl Drop for Namespace {
             "delete",
             "namespace",
             "--wait=false",
+            "--ignore-not-found",
             &self.name,
         ]);
         if delete.stdout(Stdio::null()).status().is_err() {

@@ -6,6 +6,7 @@
 
 mod claim;
 mod credentials;
+mod everything;
 mod outage;
 mod remains;
 
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 
 pub use self::claim::Claim;
 pub use self::credentials::{Credentials, SUCCESS, answer, refusal};
+pub use self::everything::Tail;
 pub use self::remains::MANAGED_KINDS;
 use crate::openbao::client::Client;
 use crate::product::{self, Flavour};
