@@ -114,6 +114,9 @@ pub async fn flavour(testbed: &Testbed) -> anyhow::Result<Flavour> {
 }
 
 /// The root of the repository.
+///
+/// # Panics
+/// Never: this crate lies in the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

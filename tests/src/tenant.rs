@@ -318,6 +318,10 @@ pub fn vault_settings() -> Value {
 }
 
 /// A spec with these parameters for the team's own provider config.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write the parameters in place"
+)]
 pub fn spec(for_provider: Value) -> Value {
     json!({
         "forProvider": for_provider,
