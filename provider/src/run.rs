@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use k8s_controller::LeaderElection;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client};
 use managed::{
     http::{self, Health},
     metrics::Metrics,
     provider::Provider,
 };
 use tokio::{signal::unix, sync::watch};
+use tracing::debug;
 use tracing_subscriber::EnvFilter;
 
 use crate::{args::Args, kinds};
@@ -19,6 +22,9 @@ const LEASE: &str = "crossplane-leader-election-provider-tenancy";
 const LEASE_DURATION: Duration = Duration::from_mins(1);
 const RENEW_DEADLINE: Duration = Duration::from_secs(50);
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
+/// How often handing the lease over is tried, and how long between attempts.
+const HAND_OVER_ATTEMPTS: u32 = 20;
+const HAND_OVER_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs until the process is told to stop or loses its lease.
 ///
@@ -30,7 +36,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         .install_default()
         .ok()
         .context("two TLS providers")?;
-    let client = kube::Client::try_default()
+    let client = Client::try_default()
         .await
         .context("cannot find the API server; run in a pod or set KUBECONFIG")?;
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
@@ -51,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-async fn lead(args: &Args, client: kube::Client, provider: Provider) -> anyhow::Result<()> {
+async fn lead(args: &Args, client: Client, provider: Provider) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let asked_to_stop = asked_to_stop()?;
     let until_stopped = async {
@@ -64,10 +70,13 @@ async fn lead(args: &Args, client: kube::Client, provider: Provider) -> anyhow::
             provider.run(stopped).await;
             return Ok(());
         }
-        let held = election(args, client)
-            .with_lease(provider.run(stopped.clone()))
-            .await;
-        held.context("the lease was lost, so this process must not go on")
+        let identity = format!("{}_{}", args.hostname, uuid::Uuid::new_v4());
+        let election = election(args, client.clone(), &identity);
+        let held = election.with_lease(provider.run(stopped.clone())).await;
+        held.context("the lease was lost, so this process must not go on")?;
+        let leases = Api::namespaced(client, &args.pod_namespace);
+        hand_over(&election, &leases, &identity).await;
+        Ok(())
     };
     let waiting = async {
         // Asked to stop while it never held the lease.
@@ -82,9 +91,26 @@ async fn lead(args: &Args, client: kube::Client, provider: Provider) -> anyhow::
     }
 }
 
-fn election(args: &Args, client: kube::Client) -> LeaderElection {
-    let identity = format!("{}_{}", args.hostname, uuid::Uuid::new_v4());
-    LeaderElection::new(client, &args.pod_namespace, LEASE, &identity)
+/// Makes sure that the successor need not wait until the lease expires. In an upgrade Crossplane takes
+/// the old revision's rights away a moment before the new one has them, so the first release may have
+/// been refused.
+async fn hand_over(election: &LeaderElection, leases: &Api<Lease>, identity: &str) {
+    for _ in 0..HAND_OVER_ATTEMPTS {
+        match leases.get_opt(LEASE).await {
+            Ok(Some(lease)) if holder(&lease) == Some(identity) => election.release().await,
+            Ok(_) => return,
+            Err(error) => debug!(%error, "cannot read the lease yet"),
+        }
+        tokio::time::sleep(HAND_OVER_PAUSE).await;
+    }
+}
+
+fn holder(lease: &Lease) -> Option<&str> {
+    lease.spec.as_ref()?.holder_identity.as_deref()
+}
+
+fn election(args: &Args, client: Client, identity: &str) -> LeaderElection {
+    LeaderElection::new(client, &args.pod_namespace, LEASE, identity)
         .with_lease_duration(LEASE_DURATION)
         .with_renew_deadline(RENEW_DEADLINE)
         .with_retry_period(RETRY_PERIOD)
