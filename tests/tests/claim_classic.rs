@@ -1,5 +1,5 @@
 //! The same YAML as a classic claim, behind which Crossplane makes a cluster-scoped
-//! XPostgreSQLInstance. What a user writes and sees is no other than with the namespaced composite.
+//! `XPostgreSQLInstance`. What a user writes and sees is no other than with the namespaced composite.
 
 use std::time::Instant;
 

@@ -46,7 +46,9 @@ async fn a_password_is_nowhere_but_where_it_belongs() -> anyhow::Result<()> {
     places.search("after rotation and drift").await?;
 
     let keys = ["admin", "token"].map(Bird::new);
-    keys.iter().for_each(|key| places.watch(key.clone()));
+    for key in &keys {
+        places.watch(key.clone());
+    }
     cage.be_refused(&keys).await?;
     places.search("after refused logins").await?;
 

@@ -64,73 +64,74 @@ enum Who {
 
 use Who::{Owner, Reader, Writer};
 
+/// What each profile may do, step by step. Everything here is made after the grants: it is covered all
+/// the same.
+const PROFILES: &[(Who, &str, &str)] = &[
+    (
+        Owner,
+        "CREATE TABLE customers (id bigserial PRIMARY KEY, name text)",
+        SUCCESS,
+    ),
+    (
+        Owner,
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        SUCCESS,
+    ),
+    (
+        Owner,
+        "INSERT INTO customers (name) VALUES ('Ada')",
+        SUCCESS,
+    ),
+    (
+        Writer,
+        "INSERT INTO customers (name) VALUES ('Grace')",
+        SUCCESS,
+    ),
+    (
+        Writer,
+        "UPDATE customers SET name = 'Grace H.' WHERE id = 2",
+        SUCCESS,
+    ),
+    (Writer, "DELETE FROM customers WHERE id = 2", SUCCESS),
+    (
+        Writer,
+        "SELECT nextval('customers_id_seq'), setval('customers_id_seq', 9)",
+        SUCCESS,
+    ),
+    (Writer, "SELECT one()", SUCCESS),
+    (Writer, "CREATE TEMPORARY TABLE scratch ()", SUCCESS),
+    (Writer, "TRUNCATE customers", DENIED),
+    (Writer, "DROP TABLE customers", DENIED),
+    (Writer, "ALTER TABLE customers ADD COLUMN age int", DENIED),
+    (Writer, "CREATE TABLE mine ()", DENIED),
+    (Writer, "CREATE SCHEMA mine", DENIED),
+    (Reader, "SELECT name FROM customers", SUCCESS),
+    (Reader, "SELECT last_value FROM customers_id_seq", SUCCESS),
+    (
+        Reader,
+        "INSERT INTO customers (name) VALUES ('Eve')",
+        DENIED,
+    ),
+    (Reader, "UPDATE customers SET name = 'Eve'", DENIED),
+    (Reader, "DELETE FROM customers", DENIED),
+    (Reader, "SELECT nextval('customers_id_seq')", DENIED),
+    (Reader, "SELECT one()", SUCCESS),
+    (
+        Owner,
+        "REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC",
+        SUCCESS,
+    ),
+    (Reader, "SELECT one()", DENIED),
+    (Writer, "SELECT one()", SUCCESS),
+    (Reader, "CREATE TEMPORARY TABLE scratch ()", DENIED),
+    (Reader, "CREATE TABLE mine ()", DENIED),
+];
+
 #[tokio::test]
 async fn each_profile_may_do_what_it_says_and_nothing_else() -> anyhow::Result<()> {
     let stage = stage("profile").await?;
     let logins = Logins::of(&stage, "orders").await?;
-    // Everything here is made after the grants: it is covered all the same.
-    logins
-        .expect(&[
-            (
-                Owner,
-                "CREATE TABLE customers (id bigserial PRIMARY KEY, name text)",
-                SUCCESS,
-            ),
-            (
-                Owner,
-                "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-                SUCCESS,
-            ),
-            (
-                Owner,
-                "INSERT INTO customers (name) VALUES ('Ada')",
-                SUCCESS,
-            ),
-            (
-                Writer,
-                "INSERT INTO customers (name) VALUES ('Grace')",
-                SUCCESS,
-            ),
-            (
-                Writer,
-                "UPDATE customers SET name = 'Grace H.' WHERE id = 2",
-                SUCCESS,
-            ),
-            (Writer, "DELETE FROM customers WHERE id = 2", SUCCESS),
-            (
-                Writer,
-                "SELECT nextval('customers_id_seq'), setval('customers_id_seq', 9)",
-                SUCCESS,
-            ),
-            (Writer, "SELECT one()", SUCCESS),
-            (Writer, "CREATE TEMPORARY TABLE scratch ()", SUCCESS),
-            (Writer, "TRUNCATE customers", DENIED),
-            (Writer, "DROP TABLE customers", DENIED),
-            (Writer, "ALTER TABLE customers ADD COLUMN age int", DENIED),
-            (Writer, "CREATE TABLE mine ()", DENIED),
-            (Writer, "CREATE SCHEMA mine", DENIED),
-            (Reader, "SELECT name FROM customers", SUCCESS),
-            (Reader, "SELECT last_value FROM customers_id_seq", SUCCESS),
-            (
-                Reader,
-                "INSERT INTO customers (name) VALUES ('Eve')",
-                DENIED,
-            ),
-            (Reader, "UPDATE customers SET name = 'Eve'", DENIED),
-            (Reader, "DELETE FROM customers", DENIED),
-            (Reader, "SELECT nextval('customers_id_seq')", DENIED),
-            (Reader, "SELECT one()", SUCCESS),
-            (
-                Owner,
-                "REVOKE EXECUTE ON FUNCTION one() FROM PUBLIC",
-                SUCCESS,
-            ),
-            (Reader, "SELECT one()", DENIED),
-            (Writer, "SELECT one()", SUCCESS),
-            (Reader, "CREATE TEMPORARY TABLE scratch ()", DENIED),
-            (Reader, "CREATE TABLE mine ()", DENIED),
-        ])
-        .await?;
+    logins.expect(PROFILES).await?;
     logins.expect(&nobody_leads_out_of_the_database()).await?;
     drop(logins);
     assert!(stage.claim("orders").delete_and_wait().await?.as_secs() < 30);

@@ -3,11 +3,6 @@
 //!
 //! [`Edit`] is one such edit, [`postgresql`] and [`vault`] list them all.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the whole crate is a test, its helpers included"
-)]
-
 mod postgresql;
 mod team;
 mod vault;
@@ -79,7 +74,7 @@ impl Edit {
 async fn each_field_changed_by_hand_is_repaired_and_reported() -> anyhow::Result<()> {
     let scene = Scene::beside_others().await?;
     let team = Team::set_up(&scene, "correct", "Correct").await?;
-    for edit in team.edits().await? {
+    for edit in team.edits()? {
         let what = format!("{} of {:?}", edit.field, edit.subject);
         corrected(&team, &edit).await.context(what)?;
     }
@@ -92,7 +87,7 @@ async fn with_report_each_field_is_reported_and_left_alone() -> anyhow::Result<(
     let scene = Scene::beside_others().await?;
     let team = Team::set_up(&scene, "report", "Report").await?;
     let mut columns = Vec::new();
-    for edit in team.edits().await? {
+    for edit in team.edits()? {
         let what = format!("{} of {:?}", edit.field, edit.subject);
         let shows_column = !columns.contains(&edit.subject);
         columns.push(edit.subject);

@@ -96,7 +96,7 @@ impl Team {
     }
 
     /// Every edit, in an order in which none hides another.
-    pub(crate) async fn edits(&self) -> anyhow::Result<Vec<Edit>> {
+    pub(crate) fn edits(&self) -> anyhow::Result<Vec<Edit>> {
         let names = postgresql::Names {
             app: self.external_name("app"),
             group: self.external_name("group"),

@@ -1,4 +1,4 @@
-//! The kind KVSecret: what is wanted, and every edit by hand.
+//! The kind `KVSecret`: what is wanted, and every edit by hand.
 
 use serde_json::{Value, json};
 use testbed::tenant::spec;

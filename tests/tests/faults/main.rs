@@ -4,11 +4,6 @@
 //! Each team has servers' addresses and credentials of its own to break. What all share, Vault's seal
 //! and a server's process, is broken only while nobody else is there.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the whole crate is a test, its helpers included"
-)]
-
 mod config;
 mod lost;
 mod refused;

@@ -167,10 +167,7 @@ async fn a_restarted_vault_that_forgot_the_login_gets_a_new_one() -> anyhow::Res
         "ClusterProviderConfig",
     );
     let config = serde_json::to_value(configs.get("default").await?)?;
-    ensure!(
-        condition(&config, "Ready")["status"] == "True",
-        "{config}"
-    );
+    ensure!(condition(&config, "Ready")["status"] == "True", "{config}");
     kv.delete(&DeleteParams::default()).await?;
     kv.until_gone().await?;
     tenant.finish().await

@@ -5,11 +5,6 @@
 //! round before that are deleted, all at once and while the provider is killed. So each service meets
 //! a kill in each of the three.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the whole crate is a test, its helpers included"
-)]
-
 mod service;
 
 use std::collections::BTreeMap;

@@ -130,7 +130,7 @@ impl Service {
                 .find()
                 .await?
                 .with_context(|| format!("{} is gone", self.name))?;
-            ensure!(is_settled(&object), "{}", object);
+            ensure!(is_settled(&object), "{object}");
         }
         let name = tenant.external_name(&self.name);
         let session = tenant.log_in(&self.secret(), &name).await?;

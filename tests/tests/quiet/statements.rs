@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use testbed::story::{Stage, Tail};
 
 /// Words that statements begin with which change nothing that outlives the session.
-const READING: [&str; 6] = ["SELECT", "SET", "SHOW", "BEGIN", "COMMIT", "ROLLBACK"];
+const READING: [&str; 7] = [
+    "SELECT", "WITH", "SET", "SHOW", "BEGIN", "COMMIT", "ROLLBACK",
+];
+
+/// Words that change something even within a WITH.
+const WRITING: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
 
 /// The statement log from a moment on.
 pub(crate) struct Statements {
@@ -29,19 +34,18 @@ impl Statements {
         let added = self.tail.added()?;
         let mut ours = self.known.clone();
         ours.extend(sessions(&added));
-        let said = added
-            .lines()
-            .filter(|line| process(line).is_some_and(|id| ours.contains(id)));
-        Ok(said.filter_map(statement).flat_map(parts).collect())
+        let said = messages(&added).filter(|message| {
+            let id = process(message);
+            id.is_some_and(|id| ours.contains(id))
+        });
+        let statements = said.filter_map(|message| statement(&message).map(parts));
+        Ok(statements.flatten().collect())
     }
 
     /// Statements that are no reading ones.
     pub(crate) fn changes(&self) -> anyhow::Result<Vec<String>> {
         let mut all = self.all()?;
-        all.retain(|statement| {
-            let word = statement.split_whitespace().next().unwrap_or_default();
-            !READING.contains(&word.to_uppercase().as_str())
-        });
+        all.retain(|statement| !is_reading(statement));
         Ok(all)
     }
 
@@ -49,6 +53,25 @@ impl Statements {
     pub(crate) fn looks(&self) -> anyhow::Result<usize> {
         Ok(self.all()?.len())
     }
+}
+
+fn is_reading(statement: &str) -> bool {
+    let begins = |text: &str, words: &[&str]| {
+        let word = text.split_whitespace().next().unwrap_or_default();
+        words.contains(&word.to_uppercase().as_str())
+    };
+    begins(statement, &READING)
+        && !statement
+            .split('(')
+            .skip(1)
+            .any(|part| begins(part, &WRITING))
+}
+
+/// Whole messages: a line that begins with a tab goes on with the one before.
+fn messages(log: &str) -> impl Iterator<Item = String> {
+    let joined = log.replace("\n\t", " ");
+    let lines: Vec<_> = joined.lines().map(str::to_owned).collect();
+    lines.into_iter()
 }
 
 /// Processes of the server that serve the provider.

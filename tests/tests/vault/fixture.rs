@@ -162,6 +162,24 @@ impl Fixture {
     }
 }
 
+impl Drop for Fixture {
+    /// Removes the mount. The test's own runtime stands still here, and with it its connections.
+    fn drop(&mut self) {
+        let (openbao, path) = (
+            self.testbed.openbao().clone(),
+            format!("sys/mounts/{}", self.mount),
+        );
+        let removal = std::thread::spawn(move || -> Option<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .ok()?;
+            runtime.block_on(async { openbao.client().ok()?.delete(&path).await.ok() })
+        });
+        let _left_behind = removal.join();
+    }
+}
+
 impl Resource {
     /// Another value in the source Secret.
     pub(crate) fn set_password(&mut self, password: &str) {
