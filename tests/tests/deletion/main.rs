@@ -1,11 +1,6 @@
 //! Deleting everything in any order terminates without a hand and leaves nothing behind; what is in
 //! use is protected; and a resource that is to stay outside can always go.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the whole crate is a test, its helpers included"
-)]
-
 mod order;
 mod protection;
 
@@ -19,7 +14,7 @@ use testbed::{Resource, Tenant};
 #[derive(Clone, Debug)]
 enum Part {
     /// A managed resource or a provider config.
-    Object(Resource),
+    Object(Box<Resource>),
     /// A Secret by name.
     Secret(&'static str),
 }
@@ -71,9 +66,12 @@ async fn set_up(tenant: &Tenant) -> anyhow::Result<Vec<Part>> {
     }
     let mut parts: Vec<_> = resources
         .into_iter()
-        .map(|(resource, _)| Part::Object(resource))
+        .map(|(resource, _)| Part::Object(Box::new(resource)))
         .collect();
-    parts.extend([tenant.postgres_config(CONFIG), tenant.vault_config()].map(Part::Object));
+    parts.extend(
+        [tenant.postgres_config(CONFIG), tenant.vault_config()]
+            .map(|config| Part::Object(Box::new(config))),
+    );
     parts.extend([POSTGRES_SECRET, VAULT_SECRET].map(Part::Secret));
     Ok(parts)
 }
