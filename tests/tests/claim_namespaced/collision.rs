@@ -69,6 +69,9 @@ async fn two_claims_of_one_namespace_for_one_service_do_not_share_its_objects() 
 
     second.apply(&spec(stage.name())).await?;
     second.until_said("Synced", "Unsynced resources").await?;
+    second
+        .until_said("DatabaseReady", "another claim has the same")
+        .await?;
     let whose = "PostgreSQLInstance/first and PostgreSQLInstance/second";
     let events = [
         "get",
