@@ -106,7 +106,7 @@ async fn a_resource_waits_for_its_provider_config() -> anyhow::Result<()> {
 async fn a_broken_secret_of_a_postgresql_config_is_named_and_heals_when_it_is_mended()
 -> anyhow::Result<()> {
     let scene = Scene::beside_others().await?;
-    let tenant = Tenant::new(&scene, "pg-secret").await?;
+    let tenant = Tenant::new(&scene, "sql-secret").await?;
     let (before, _) = settled_login(&tenant, "before").await?;
     let config = tenant.postgres_config(testbed::tenant::CONFIG);
     for (number, fault) in OF_POSTGRES.into_iter().enumerate() {
