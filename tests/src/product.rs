@@ -3,6 +3,8 @@
 //!
 //! Installing again brings the packages up to date with the tree and changes nothing else.
 
+mod configuration;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use xtask::oci;
 use xtask::registry::{self, Reference};
 use xtask::xpkg::{self, PACKAGES, Package};
 
+use self::configuration::{CLAIMS, switch};
+pub use self::configuration::{Flavour, flavour, is_installed};
 use crate::{CROSSPLANE_NAMESPACE, Testbed, wait};
 
 /// The administrator the provider logs in to PostgreSQL as; no superuser.
@@ -25,38 +29,6 @@ const ADMIN_PASSWORD: &str = "testbed-admin-0815";
 const PLACEHOLDER: &str = "registry.example.org/platform";
 
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Which of the two configurations is installed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Flavour {
-    /// `PostgreSQLInstance` is a namespaced composite resource.
-    Namespaced,
-    /// `PostgreSQLInstance` is a classic claim.
-    Claims,
-}
-
-impl Flavour {
-    const fn configuration(self) -> &'static str {
-        match self {
-            Self::Namespaced => "configuration-tenancy",
-            Self::Claims => "configuration-tenancy-claims",
-        }
-    }
-
-    const fn manifest(self) -> &'static str {
-        match self {
-            Self::Namespaced => "configuration.yaml",
-            Self::Claims => "configuration-claims.yaml",
-        }
-    }
-
-    const fn other(self) -> Self {
-        match self {
-            Self::Namespaced => Self::Claims,
-            Self::Claims => Self::Namespaced,
-        }
-    }
-}
 
 /// Installs everything and waits until it works.
 pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> {
@@ -88,29 +60,6 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
         wait::wait_condition(&configs, "default", "Ready", "True", PATIENCE).await?;
     }
     Ok(())
-}
-
-/// Whether this configuration, and not the other one, is installed and works.
-pub async fn is_installed(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<bool> {
-    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
-    let name = flavour.other().configuration();
-    let other = configurations.get_opt(name).await?;
-    let wanted = configurations.get_opt(flavour.configuration()).await?;
-    let is_healthy = |one: DynamicObject| {
-        let conditions = one.data["status"]["conditions"].as_array().cloned();
-        let mut conditions = conditions.into_iter().flatten();
-        conditions.any(|one| one["type"] == "Healthy" && one["status"] == "True")
-    };
-    Ok(other.is_none() && wanted.is_some_and(is_healthy))
-}
-
-/// The flavour that is installed, or the default one when none is.
-pub async fn flavour(testbed: &Testbed) -> anyhow::Result<Flavour> {
-    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
-    let claims = configurations
-        .get_opt(Flavour::Claims.configuration())
-        .await?;
-    Ok(claims.map_or(Flavour::Namespaced, |_| Flavour::Claims))
 }
 
 /// The root of the repository.
@@ -262,46 +211,6 @@ fn manifest_from(
     Ok(text)
 }
 
-/// Both configurations define the same kind, so the other one goes first.
-async fn switch(
-    testbed: &Testbed,
-    root: &Path,
-    flavour: Flavour,
-    tags: &Tags,
-) -> anyhow::Result<()> {
-    let other = flavour.other();
-    let configurations = api(testbed, "pkg.crossplane.io", "v1", "Configuration");
-    if configurations
-        .get_opt(other.configuration())
-        .await?
-        .is_some()
-    {
-        testbed
-            .kubectl(&[
-                "delete",
-                "configuration.pkg.crossplane.io",
-                other.configuration(),
-                "--wait=true",
-            ])
-            .await?;
-        wait_undefined(testbed).await?;
-    }
-    testbed
-        .apply(&manifest_from(root, flavour.manifest(), testbed, tags)?)
-        .await?;
-    wait_healthy(testbed, "Configuration", flavour.configuration()).await
-}
-
-async fn wait_undefined(testbed: &Testbed) -> anyhow::Result<()> {
-    let crds = api(
-        testbed,
-        "apiextensions.k8s.io",
-        "v1",
-        "CustomResourceDefinition",
-    );
-    wait::wait_gone(&crds, "postgresqlinstances.database.pnats.cloud", PATIENCE).await
-}
-
 async fn wait_healthy(testbed: &Testbed, kind: &str, name: &str) -> anyhow::Result<()> {
     let packages = api(testbed, "pkg.crossplane.io", "v1", kind);
     wait::wait_condition(&packages, name, "Healthy", "True", PATIENCE)
@@ -317,7 +226,7 @@ async fn wait_established(testbed: &Testbed) -> anyhow::Result<()> {
         "CustomResourceDefinition",
     );
     for name in [
-        "postgresqlinstances.database.pnats.cloud",
+        CLAIMS,
         "roles.postgresql.pnats.cloud",
         "clusterproviderconfigs.vault.pnats.cloud",
     ] {
