@@ -50,7 +50,23 @@ struct Slot<S> {
 
 struct State<S> {
     open: Option<(Fingerprint, S)>,
-    failed: Option<(Instant, ExternalError)>,
+    failed: Option<Failed>,
+}
+
+impl<S> State<S> {
+    /// The answer of an attempt with the same config and Secrets a moment ago.
+    fn recent_failure(&self, with: &Fingerprint) -> Option<ExternalError> {
+        let failed = self.failed.as_ref()?;
+        let is_recent = failed.at.elapsed() < FAILURE_SHARED && failed.with == *with;
+        is_recent.then(|| failed.error.clone())
+    }
+}
+
+/// An attempt that failed. It tells nothing about another config or other Secrets.
+struct Failed {
+    at: Instant,
+    with: Fingerprint,
+    error: ExternalError,
 }
 
 /// What a session depends on.
@@ -113,16 +129,6 @@ impl<C: Connector> Configs<C> {
                 is_new: false,
             });
         }
-        let recent = |failed: &&(Instant, ExternalError)| failed.0.elapsed() < FAILURE_SHARED;
-        if let Some((_, failure)) = state.failed.as_ref().filter(recent) {
-            return match &state.open {
-                Some((_, session)) if deleting => Ok(Connected {
-                    session: session.clone(),
-                    is_new: false,
-                }),
-                _ => Err(failure.clone()),
-            };
-        }
         slot.stale.store(false, Ordering::Release);
         let result = self.reopen(id, &mut state).await;
         match (result, &state.open) {
@@ -139,7 +145,6 @@ impl<C: Connector> Configs<C> {
             }
             (Err(failure), _) => {
                 slot.stale.store(true, Ordering::Release);
-                state.failed = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
             (Ok(_), None) => Err(gone(id)),
@@ -206,15 +211,25 @@ impl<C: Connector> Configs<C> {
         {
             return Ok(false);
         }
-        let session = self
-            .connector
-            .connect(&self.resolved(id, settings, inputs))
-            .await?;
-        *state = State {
-            open: Some((fingerprint, session)),
-            failed: None,
-        };
-        Ok(true)
+        if let Some(error) = state.recent_failure(&fingerprint) {
+            return Err(error);
+        }
+        let config = self.resolved(id, settings, inputs);
+        match self.connector.connect(&config).await {
+            Ok(session) => {
+                state.open = Some((fingerprint, session));
+                state.failed = None;
+                Ok(true)
+            }
+            Err(error) => {
+                state.failed = Some(Failed {
+                    at: Instant::now(),
+                    with: fingerprint,
+                    error: error.clone(),
+                });
+                Err(error)
+            }
+        }
     }
 
     fn resolved(

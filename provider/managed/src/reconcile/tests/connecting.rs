@@ -9,6 +9,7 @@ use crate::{
         CONFIG_KIND_LABEL, CONFIG_LABEL, ClusterProviderConfig, ConfigKind, ConfigRef,
         ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage, USAGE_FINALIZER,
     },
+    queue::Wake,
     testing::{
         FakeSettings, Fault,
         lab::{Lab, NAMESPACE, fake, secret},
@@ -133,6 +134,18 @@ async fn a_missing_key_of_a_configs_secret_is_named() {
         lab.message("a", "Synced"),
         "connect failed: Secret system/admin has no key \"password\", it holds user; add the key \"password\", or correct the reference"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mended_secret_is_used_at_once() {
+    let lab = Lab::new();
+    lab.server.delete::<Secret>("system", "admin");
+    lab.server.put(&fake("a", 1));
+    assert_eq!(lab.pass("a").await, Wake::Backoff);
+    lab.server
+        .put(&secret("system", "admin", &[("password", "root")]));
+    assert!(matches!(lab.pass("a").await, Wake::After(_)));
+    assert_eq!(lab.conditions("a"), ALL_GOOD);
 }
 
 #[tokio::test(start_paused = true)]
