@@ -15,6 +15,7 @@ use crate::openbao::OpenBao;
 use crate::paths::Paths;
 use crate::postgres::{DEFAULT_MAJOR, Postgres};
 use crate::tools::Tools;
+use crate::turn::Turn;
 use crate::{cluster, command, host_process, image, packages, service_account};
 
 /// A running testbed. It keeps running when this is dropped: other tests, and people, use it too.
@@ -27,10 +28,13 @@ pub struct Testbed {
 
 impl Testbed {
     /// The testbed of this machine, started when it does not run. Needs root. Tests that call this at the same time share one.
+    /// Waits for a story that is alone, whose stopped servers would be started again; so such a story must not call it.
     pub async fn shared() -> anyhow::Result<Self> {
         install_crypto();
         let paths = Paths::from_environment();
+        let visit = Turn::of_a_visitor(&paths).await?;
         let environment = lifecycle::up(&paths, &[]).await?;
+        drop(visit);
         let client = client(&environment.kubeconfig).await?;
         Ok(Self {
             paths,

@@ -9,7 +9,10 @@ use std::fs::File;
 use anyhow::Context;
 
 use crate::Testbed;
-use crate::paths;
+use crate::paths::{self, Paths};
+
+/// Locks the file of turns, for one or for many.
+type Lock = fn(&File) -> std::io::Result<()>;
 
 /// A turn. It ends when this is dropped.
 #[derive(Debug)]
@@ -28,11 +31,22 @@ impl Turn {
         Self::take(testbed, File::lock).await
     }
 
-    async fn take(
-        testbed: &Testbed,
-        lock: fn(&File) -> std::io::Result<()>,
-    ) -> anyhow::Result<Self> {
-        let path = testbed.paths().state("turn");
+    /// As [`Turn::beside_others`] on a testbed that may not be there yet; then there is nobody to wait
+    /// for. Whoever looks after servers that ended takes it, so that a story which has stopped one
+    /// finds it stopped.
+    pub(crate) async fn of_a_visitor(paths: &Paths) -> anyhow::Result<Option<Self>> {
+        if !paths.state("env.json").exists() {
+            return Ok(None);
+        }
+        Self::take_in(paths, File::lock_shared).await.map(Some)
+    }
+
+    async fn take(testbed: &Testbed, lock: Lock) -> anyhow::Result<Self> {
+        Self::take_in(testbed.paths(), lock).await
+    }
+
+    async fn take_in(paths: &Paths, lock: Lock) -> anyhow::Result<Self> {
+        let path = paths.state("turn");
         paths::write(&path, "")?;
         let waiting = move || {
             let file =
