@@ -182,6 +182,11 @@ pub fn find<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition
     conditions.iter().find(|condition| condition.type_ == kind)
 }
 
+/// True when the condition of a type is there and holds.
+pub fn holds(conditions: &[Condition], kind: &str) -> bool {
+    find(conditions, kind).is_some_and(|condition| condition.status == Truth::True.as_str())
+}
+
 /// `metav1.Time` has whole seconds; anything finer would differ from what is read back.
 pub fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -108,6 +108,14 @@ impl ConfigKind {
             Self::ClusterProviderConfig => "ClusterProviderConfig",
         }
     }
+
+    /// As it appears in URLs.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::ProviderConfig => "providerconfigs",
+            Self::ClusterProviderConfig => "clusterproviderconfigs",
+        }
+    }
 }
 
 /// `spec.providerConfigRef`.

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, generate::SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    config::{ConfigRef, ConfigStatus, ProviderSettings, UserRef},
+    config::{ConfigKind, ConfigRef, ConfigStatus, ProviderSettings, UserRef},
     kind::Kind,
     resource::{Spec, Status},
 };
@@ -63,17 +63,13 @@ pub fn managed<K: Kind>() -> CustomResourceDefinition {
 /// The CRDs of a group's provider configs and of their usages.
 pub fn configs<S: ProviderSettings>() -> [CustomResourceDefinition; 3] {
     [
-        config::<S>("ProviderConfig", "providerconfigs", "Namespaced"),
-        config::<S>("ClusterProviderConfig", "clusterproviderconfigs", "Cluster"),
+        config::<S>(ConfigKind::ProviderConfig, "Namespaced"),
+        config::<S>(ConfigKind::ClusterProviderConfig, "Cluster"),
         usage::<S>(),
     ]
 }
 
-fn config<S: ProviderSettings>(
-    kind: &'static str,
-    plural: &'static str,
-    scope: &'static str,
-) -> CustomResourceDefinition {
+fn config<S: ProviderSettings>(kind: ConfigKind, scope: &'static str) -> CustomResourceDefinition {
     let mut spec = schema::<S>();
     add_rules(&mut spec, &S::rules());
     describe(&mut spec, "Address and credentials of the server.");
@@ -88,8 +84,8 @@ fn config<S: ProviderSettings>(
     Definition {
         group: S::GROUP,
         version: S::VERSION,
-        kind,
-        plural,
+        kind: kind.as_str(),
+        plural: kind.plural(),
         short_names: &[],
         categories: &["crossplane", "provider", S::CATEGORY],
         scope,

@@ -58,12 +58,7 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
 
 /// What a reference sees of an object.
 pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
-    let conditions = object
-        .status
-        .as_ref()
-        .map(|status| status.conditions.as_slice())
-        .unwrap_or_default();
-    let ready = condition::find(conditions, READY).is_some_and(|ready| ready.status == "True");
+    let ready = condition::holds(object.conditions(), READY);
     let exists = object
         .status
         .as_ref()

@@ -278,6 +278,12 @@ impl ExternalError {
         }
     }
 
+    /// Classified as [`ExternalError::Unreachable`]: a call took longer than it may.
+    pub fn no_answer_within(timeout: Duration) -> Self {
+        let cause = format!("no answer within {} s", timeout.as_secs());
+        Self::Unreachable(Failure::new(cause, "check the server and the network"))
+    }
+
     /// Label for metrics.
     pub const fn class(&self) -> &'static str {
         match self {

@@ -111,18 +111,10 @@ impl Provider {
         self.counts.push(Box::new(move || {
             let mut counts = Counts::default();
             for object in cache.all() {
-                let conditions = object
-                    .status
-                    .iter()
-                    .flat_map(|status| &status.conditions)
-                    .cloned()
-                    .collect::<Vec<_>>();
-                let holds = |kind| {
-                    condition::find(&conditions, kind).is_some_and(|found| found.status == "True")
-                };
+                let holds = |kind| i64::from(condition::holds(object.conditions(), kind));
                 counts.exists += 1;
-                counts.ready += i64::from(holds(READY));
-                counts.synced += i64::from(holds(SYNCED));
+                counts.ready += holds(READY);
+                counts.synced += holds(SYNCED);
             }
             (gvk::<K>(), counts)
         }));
@@ -150,12 +142,8 @@ impl Provider {
             Arc::clone(configs),
             cache,
         ));
-        let plural: &'static str = match T::KIND {
-            crate::config::ConfigKind::ProviderConfig => "providerconfigs",
-            crate::config::ConfigKind::ClusterProviderConfig => "clusterproviderconfigs",
-        };
         self.reconcilers.insert(
-            (C::Settings::GROUP, plural),
+            (C::Settings::GROUP, T::KIND.plural()),
             Arc::clone(&control) as Arc<dyn Reconciler>,
         );
         self.watch::<T>(move |synced| {

@@ -30,6 +30,7 @@ use crate::{
     external::{Connector, ExternalClient, ExternalError},
     kind::Kind,
     lifecycle::{Lifecycle, foreign_finalizers},
+    metrics::Timer,
     outcome::{DriftNews, Outcome, Stage},
     plan::{Situation, Step, plan},
     policy::Policies,
@@ -140,6 +141,12 @@ where
             Step::Report(drift) => self.report(&desired, observation, cause, drift).await,
             Step::Settle => self.settle(&session, &desired, observation).await,
         }
+    }
+
+    /// Measures an external call until it is dropped.
+    fn timer(&self, operation: &'static str) -> Timer {
+        let metrics = &self.controller.runtime.metrics;
+        metrics.external_call(K::KIND, operation)
     }
 
     fn poll(&self) -> Duration {

@@ -161,6 +161,14 @@ impl<K: Kind> ManagedResource<K> {
             .unwrap_or_default()
     }
 
+    /// The conditions as they were last written.
+    pub fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map(|status| status.conditions.as_slice())
+            .unwrap_or_default()
+    }
+
     /// True when the object is on its way out.
     pub fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()

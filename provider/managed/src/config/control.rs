@@ -24,8 +24,8 @@ use tracing::{debug, warn};
 
 use crate::{
     cache::{Cache, Name, name_of},
-    condition::{self, Claim, Condition, READY, Truth},
-    config::{Config, ConfigKind, ConfigStatus, IN_USE, ProviderSettings, session::Configs},
+    condition::{self, Claim, READY, Truth},
+    config::{Config, ConfigStatus, IN_USE, ProviderSettings, session::Configs},
     controller::Reconciler,
     dependents::{ConfigId, Seen, Source},
     event::{Occurrence, Report},
@@ -42,13 +42,9 @@ const TERMINATING: &str = "Terminating";
 
 /// The queue's name for a config.
 pub(crate) fn key(id: &ConfigId) -> Key {
-    let plural = match id.kind {
-        ConfigKind::ProviderConfig => "providerconfigs",
-        ConfigKind::ClusterProviderConfig => "clusterproviderconfigs",
-    };
     Key {
         group: id.group,
-        plural,
+        plural: id.kind.plural(),
         namespace: id.namespace.clone(),
         name: id.name.clone(),
     }
@@ -176,12 +172,7 @@ where
         let timeout = self.runtime.options.timeout;
         tokio::time::timeout(timeout, answer)
             .await
-            .unwrap_or_else(|_| {
-                Err(ExternalError::Unreachable(crate::external::Failure::new(
-                    format!("no answer within {} s", timeout.as_secs()),
-                    "check the server and the network",
-                )))
-            })
+            .unwrap_or_else(|_| Err(ExternalError::no_answer_within(timeout)))
     }
 
     async fn conclude(
@@ -193,7 +184,7 @@ where
     ) -> Wake {
         let now = self.runtime.now();
         let known = config.status().cloned().unwrap_or_default();
-        let was_ready = is_ready(&known.conditions);
+        let was_ready = condition::holds(&known.conditions, READY);
         let mut status = ConfigStatus {
             users,
             ..known.clone()
@@ -330,10 +321,6 @@ fn id<T: Config>(config: &T) -> ConfigId {
         namespace: config.namespace().unwrap_or_default(),
         name: config.name_any(),
     }
-}
-
-fn is_ready(conditions: &[Condition]) -> bool {
-    condition::find(conditions, READY).is_some_and(|ready| ready.status == "True")
 }
 
 fn regarding<T: Config>(config: &T) -> ObjectReference {

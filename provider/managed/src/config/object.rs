@@ -48,7 +48,7 @@ fn api_version<S: ProviderSettings>() -> String {
 }
 
 macro_rules! resource {
-    ($kind:ident, $plural:literal, $scope:ty) => {
+    ($kind:ident, $plural:expr, $scope:ty) => {
         impl<S: ProviderSettings> kube::Resource for $kind<S> {
             type DynamicType = ();
             type Scope = $scope;
@@ -132,10 +132,14 @@ macro_rules! config {
     };
 }
 
-resource!(ProviderConfig, "providerconfigs", NamespaceResourceScope);
+resource!(
+    ProviderConfig,
+    ConfigKind::ProviderConfig.plural(),
+    NamespaceResourceScope
+);
 resource!(
     ClusterProviderConfig,
-    "clusterproviderconfigs",
+    ConfigKind::ClusterProviderConfig.plural(),
     ClusterResourceScope
 );
 resource!(

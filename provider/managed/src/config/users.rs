@@ -15,7 +15,7 @@ use kube::{
 use tracing::warn;
 
 use super::{
-    Config, ConfigKind, ProviderConfigUsage, ProviderSettings,
+    Config, ProviderConfigUsage,
     control::{ConfigControl, key},
     session::Configs,
     usage,
@@ -31,7 +31,7 @@ where
     pub(super) async fn users(&self, id: &ConfigId) -> i64 {
         let mut users = 0;
         for usage in self.configs.usages.all() {
-            if uses(&usage, id) && !self.reap(&usage).await {
+            if config_of::<C>(&usage) == *id && !self.reap(&usage).await {
                 users += 1;
             }
         }
@@ -111,7 +111,7 @@ fn used<C: Connector>(
     configs: &Configs<C>,
     usage: ProviderConfigUsage<C::Settings>,
 ) {
-    let id = config_of(&usage);
+    let id = config_of::<C>(&usage);
     let is_going = usage.metadata.deletion_timestamp.is_some();
     let (before, _) = configs.usages.insert(usage);
     let was_going = before
@@ -129,23 +129,13 @@ fn unused<C: Connector>(
 ) {
     let (namespace, name) = name_of(usage);
     configs.usages.remove(&namespace, &name);
-    runtime.queue.add_within(&key(&config_of(usage)), SETTLING);
+    runtime
+        .queue
+        .add_within(&key(&config_of::<C>(usage)), SETTLING);
 }
 
-fn config_of<S: ProviderSettings>(usage: &ProviderConfigUsage<S>) -> ConfigId {
-    let reference = &usage.provider_config_ref;
-    let namespace = match reference.kind {
-        ConfigKind::ProviderConfig => usage.namespace().unwrap_or_default(),
-        ConfigKind::ClusterProviderConfig => String::new(),
-    };
-    ConfigId {
-        group: S::GROUP,
-        kind: reference.kind,
-        namespace,
-        name: reference.name.clone(),
-    }
-}
-
-fn uses<S: ProviderSettings>(usage: &ProviderConfigUsage<S>, id: &ConfigId) -> bool {
-    config_of(usage) == *id
+/// The config that a usage speaks of.
+fn config_of<C: Connector>(usage: &ProviderConfigUsage<C::Settings>) -> ConfigId {
+    let namespace = usage.namespace().unwrap_or_default();
+    Configs::<C>::id(&namespace, &usage.provider_config_ref)
 }

@@ -13,7 +13,7 @@ use crate::{
     condition::{self, READY, SYNCED},
     directory::referent,
     event::{Occurrence, Report},
-    external::{Connector, ExternalClient, ExternalError, Failure},
+    external::{Connector, ExternalClient, ExternalError},
     kind::Kind,
     outcome::{Outcome, Stage, next_status, requested},
     persist,
@@ -37,11 +37,7 @@ where
         let outcome = tokio::time::timeout(timeout, pass.run())
             .await
             .unwrap_or_else(|_| {
-                let cause = format!("no answer within {} s", timeout.as_secs());
-                let error = ExternalError::Unreachable(Failure::new(
-                    cause,
-                    "check the server and the network",
-                ));
+                let error = ExternalError::no_answer_within(timeout);
                 self.suspect(&object, &error);
                 let mut outcome =
                     Outcome::failed(Stage::Observe, &error, self.runtime.options.poll);
@@ -131,11 +127,7 @@ fn regarding<K: Kind>(object: &ManagedResource<K>) -> ObjectReference {
 
 /// One line when Ready or Synced changes, at warn when it is for the worse.
 fn log_transition<K: Kind>(before: &ManagedResource<K>, after: &[condition::Condition]) {
-    let known = before
-        .status
-        .as_ref()
-        .map(|status| status.conditions.as_slice())
-        .unwrap_or_default();
+    let known = before.conditions();
     for kind in [SYNCED, READY] {
         let (old, new) = (condition::find(known, kind), condition::find(after, kind));
         let Some(new) = new.filter(|new| {

@@ -113,7 +113,7 @@ impl Milestones {
                 matched_at: None,
             }
         });
-        if life.awaits_readiness && holds(after, READY) {
+        if life.awaits_readiness && condition::holds(&after.conditions, READY) {
             life.awaits_readiness = false;
             measure::<K>(&self.first_readiness, created.as_ref(), now);
         }
@@ -121,7 +121,7 @@ impl Milestones {
             let matched = life.matched_at.take().map(Time);
             measure::<K>(&self.drift, matched.as_ref(), now);
         }
-        if holds(after, UP_TO_DATE) && *drift != DriftNews::Unknown {
+        if condition::holds(&after.conditions, UP_TO_DATE) && *drift != DriftNews::Unknown {
             life.matched_at = Some(now);
         }
     }
@@ -153,10 +153,5 @@ fn measure<K: Kind>(family: &ByKind, since: Option<&Time>, now: Timestamp) {
 }
 
 fn knows<K: Kind>(object: &ManagedResource<K>, kind: &str) -> bool {
-    let status = object.status.as_ref();
-    status.is_some_and(|status| condition::find(&status.conditions, kind).is_some())
-}
-
-fn holds<K: Kind>(status: &Status<K>, kind: &str) -> bool {
-    condition::find(&status.conditions, kind).is_some_and(|found| found.status == "True")
+    condition::find(object.conditions(), kind).is_some()
 }

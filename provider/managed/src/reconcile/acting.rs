@@ -51,11 +51,7 @@ where
         self.store_credentials(session, &mut desired, observation)
             .await?;
         let created = {
-            let _timer = self
-                .controller
-                .runtime
-                .metrics
-                .external_call(K::KIND, "create");
+            let _timer = self.timer("create");
             session.create(&desired).await
         };
         match created {
@@ -108,11 +104,7 @@ where
         self.store_credentials(session, &mut desired, observation)
             .await?;
         let updated = {
-            let _timer = self
-                .controller
-                .runtime
-                .metrics
-                .external_call(K::KIND, "update");
+            let _timer = self.timer("update");
             session.update(&desired, &drift).await
         };
         let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;

@@ -28,11 +28,7 @@ where
         desired: &Desired<K>,
     ) -> Result<Outcome<K>, Stop> {
         {
-            let _timer = self
-                .controller
-                .runtime
-                .metrics
-                .external_call(K::KIND, "delete");
+            let _timer = self.timer("delete");
             session
                 .delete(desired)
                 .await

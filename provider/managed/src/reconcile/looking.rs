@@ -101,11 +101,7 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Observation<K>, Stop> {
-        let _timer = self
-            .controller
-            .runtime
-            .metrics
-            .external_call(K::KIND, "observe");
+        let _timer = self.timer("observe");
         session
             .observe(desired)
             .await

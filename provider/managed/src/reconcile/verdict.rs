@@ -21,15 +21,8 @@ where
             Wake::OnChange,
             vec![Claim::paused(&message), Claim::drift_unknown()],
         );
-        let conditions = self
-            .object
-            .status
-            .iter()
-            .flat_map(|status| &status.conditions);
-        if !conditions
-            .into_iter()
-            .any(|condition| condition.reason == "ReconcilePaused")
-        {
+        let mut conditions = self.object.conditions().iter();
+        if !conditions.any(|condition| condition.reason == "ReconcilePaused") {
             outcome
                 .occurrences
                 .push(Occurrence::normal("ReconciliationPaused", message));
