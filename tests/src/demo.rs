@@ -4,13 +4,13 @@
 //! Vault holds, edits behind the provider's back, a deletion. A step that does not happen fails the
 //! demo.
 
+mod look;
 mod screen;
 mod steps;
 mod tree;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::product::{self, Flavour};
 use crate::{Namespace, Testbed};
 
 /// What was measured.
@@ -97,17 +97,4 @@ async fn finish(testbed: &Testbed, namespace: Namespace, timings: &Timings) -> a
     screen::say("The control plane is still up. Look around:  eval \"$(cargo testbed env)\"");
     screen::say("Take it down and leave nothing behind:       cargo testbed down");
     Ok(())
-}
-
-/// How long since.
-fn since(started: Instant) -> Duration {
-    started.elapsed()
-}
-
-/// The flavour the demo shows.
-const FLAVOUR: Flavour = Flavour::Namespaced;
-
-/// Installs what the demo shows.
-async fn install(testbed: &Testbed) -> anyhow::Result<()> {
-    product::install(testbed, FLAVOUR).await
 }

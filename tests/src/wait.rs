@@ -82,7 +82,8 @@ where
     }
 }
 
-fn has_condition<K: Serialize>(object: &K, condition: &str, status: &str) -> bool {
+/// Whether a condition of an object has a status.
+pub(crate) fn has_condition<K: Serialize>(object: &K, condition: &str, status: &str) -> bool {
     let value = serde_json::to_value(object).unwrap_or_default();
     let conditions = value
         .pointer("/status/conditions")

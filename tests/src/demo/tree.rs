@@ -7,6 +7,7 @@ use kube::api::{DynamicObject, ListParams};
 use kube::{Api, ResourceExt};
 
 use super::screen;
+use crate::wait::has_condition;
 use crate::{Testbed, product};
 
 /// Every kind a claim may be made of.
@@ -44,7 +45,7 @@ impl Tree {
         for (kind, api) in &self.kinds {
             let found = api.list(&ListParams::default()).await?;
             for object in &found.items {
-                let is_ready = is_ready(object);
+                let is_ready = has_condition(object, "Ready", "True");
                 all += 1;
                 ready += usize::from(is_ready);
                 let name = format!("{kind}/{}", object.name_any());
@@ -78,12 +79,4 @@ fn draw(started: Instant, name: &str, is_ready: bool) {
         "{:5.1} s  {mark} {name:<58} {state}",
         started.elapsed().as_secs_f32()
     ));
-}
-
-fn is_ready(object: &DynamicObject) -> bool {
-    let conditions = object.data["status"]["conditions"].as_array();
-    conditions.is_some_and(|all| {
-        all.iter()
-            .any(|one| one["type"] == "Ready" && one["status"] == "True")
-    })
 }
