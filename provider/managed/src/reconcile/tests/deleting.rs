@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::other;
+use super::{default_config, other};
 use crate::{
     config::{ClusterProviderConfig, ProviderConfigUsage},
     external::ExternalError,
@@ -281,11 +281,4 @@ async fn an_object_that_is_gone_already_is_forgotten() {
     assert_eq!(lab.stale_pass("a").await, Wake::Gone);
     assert_eq!(lab.pass("a").await, Wake::Gone);
     assert!(!lab.trail.take().contains(&"external delete a".to_owned()));
-}
-
-fn default_config() -> crate::dependents::ConfigId {
-    crate::config::session::Configs::<crate::testing::FakeConnector>::id(
-        NAMESPACE,
-        &crate::config::ConfigRef::default(),
-    )
 }
