@@ -9,6 +9,8 @@
 #[cfg(feature = "backends")]
 pub mod args;
 pub mod kinds;
+#[cfg(feature = "backends")]
+pub mod kubeconfig;
 pub mod postgresql;
 #[cfg(feature = "backends")]
 pub mod run;

@@ -69,7 +69,7 @@ pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
         .find(|owner| owner.controller == Some(true));
     Referent {
         name: object.name_any(),
-        external_name: object.external_name().to_owned(),
+        external_name: object.external_name().into_owned(),
         labels: object.labels().clone(),
         controller: controller.map(|owner| owner.uid.clone()),
         created: object.creation_timestamp().map(|time| time.0),

@@ -171,6 +171,10 @@ impl Kind for KvSecret {
     type Parameters = KvSecretParameters;
     type Observation = KvSecretObservation;
 
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        Some(format!("{}/{}", parameters.mount, parameters.path))
+    }
+
     fn inputs(parameters: &Self::Parameters) -> Inputs {
         parameters
             .data

@@ -77,6 +77,8 @@ impl Lab {
         let mut lab = Self::new();
         lab.server.put(object);
         lab.settle(&object.metadata.name.clone().unwrap()).await;
+        // The look at which the create is marked as a success.
+        lab.settle(&object.metadata.name.clone().unwrap()).await;
         lab.forget();
         lab
     }

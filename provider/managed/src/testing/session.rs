@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{
     Fake, FakeObservation, FakeSettings,
+    fake::HEALTHY,
     world::{State, Thing, World},
 };
 use crate::{
+    condition::{Claim, Truth},
     connection::ConnectionDetails,
     drift::Drift,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, ResolvedConfig},
@@ -56,12 +58,11 @@ impl ExternalClient<Fake> for FakeSession {
             id: desired.external_name.clone(),
             size: thing.size,
         };
-        let mut observation = Observation::present(at_provider, drift(desired, &thing));
-        if let Observation::Present {
-            connection_details, ..
-        } = &mut observation
-        {
-            *connection_details = published(desired);
+        let mut observation = Observation::present(at_provider, drift(desired, &thing))
+            .publishing(published(desired))
+            .telling(ailments(&thing));
+        if let Some(time) = thing.expires_in {
+            observation = observation.again_within(time);
         }
         Ok(observation)
     }
@@ -119,6 +120,13 @@ impl ExternalClient<Fake> for FakeSession {
         };
         self.0.call("delete", &desired.external_name, delete).await
     }
+}
+
+fn ailments(thing: &Thing) -> Vec<Claim> {
+    let ailment = thing.ailment.iter();
+    ailment
+        .map(|ailment| Claim::new(HEALTHY, Truth::False, "Ill", ailment))
+        .collect()
 }
 
 /// The password that is wanted, if it is known.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use super::Trail;
@@ -21,6 +22,10 @@ pub struct Thing {
     pub shares: BTreeSet<String>,
     /// UID of the object that made it.
     pub maker: String,
+    /// What is wrong with it; reported as the condition `Healthy`.
+    pub ailment: Option<String>,
+    /// How long it still holds.
+    pub expires_in: Option<Duration>,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;

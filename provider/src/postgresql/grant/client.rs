@@ -36,12 +36,9 @@ impl ExternalClient<Grant> for Session {
             .iter()
             .map(|key| spelled(key))
             .collect();
-        Ok(Observation::Present {
-            at_provider: observation(&survey, &wanted, &missing),
-            drift: survey.drift(&wanted),
-            connection_details: ConnectionDetails::none(),
-            ready: readiness(&wanted, &missing),
-        })
+        let at_provider = observation(&survey, &wanted, &missing);
+        Ok(Observation::present(at_provider, survey.drift(&wanted))
+            .being(readiness(&wanted, &missing)))
     }
 
     fn ledger(&self, desired: &Desired<Grant>) -> BTreeSet<String> {
