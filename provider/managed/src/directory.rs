@@ -39,6 +39,7 @@ pub(crate) struct Referent {
 trait Lookup: Send + Sync {
     fn find(&self, namespace: &str, name: &str) -> Option<Referent>;
     fn all(&self, namespace: &str) -> Vec<Referent>;
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String>;
 }
 
 impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
@@ -52,6 +53,16 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
         objects
             .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
             .map(|object| referent(object.as_ref()))
+            .collect()
+    }
+
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.is_deleting())
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .filter(|object| object.external_name() == external_name)
+            .map(|object| object.name_any())
             .collect()
     }
 }
@@ -127,6 +138,20 @@ impl Directory {
             .get(&(target.group, target.kind))?
             .objects
             .find(namespace, name)
+    }
+
+    /// Names of the objects on their way out that stand for something in the external system.
+    pub(crate) fn leaving(
+        &self,
+        target: Target,
+        namespace: &str,
+        external_name: &str,
+    ) -> Vec<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .get(&(target.group, target.kind))
+            .map(|entry| entry.objects.leaving(namespace, external_name))
+            .unwrap_or_default()
     }
 
     /// All objects of a kind in a namespace.

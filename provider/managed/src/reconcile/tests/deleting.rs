@@ -8,6 +8,7 @@ use serde_json::json;
 use super::other;
 use crate::{
     config::{ClusterProviderConfig, ProviderConfigUsage},
+    external::ExternalError,
     input::SecretKeyRef,
     policy::ManagementAction::{Create, Observe, Update},
     queue::Wake,
@@ -250,6 +251,24 @@ async fn another_writer_does_not_stop_the_finalizer_from_going() {
         .fail_next("patch fakes/a", Fault::Overtake("somebody"));
     assert_eq!(lab.pass("a").await, Wake::Gone);
     assert!(lab.get("a").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_was_refused_is_tried_again_when_what_refers_to_it_is_gone() {
+    let lab = Lab::settled(&fake("parent", 3)).await;
+    let mut child = fake("child", 1);
+    child.spec.for_provider.parent_ref = Some(NamedReference::to("parent"));
+    lab.server.put(&child);
+    lab.settle("child").await;
+    lab.delete("parent");
+    let in_use = ExternalError::blocked("child", "child needs it", "delete child first");
+    lab.world.fail_next("delete", in_use);
+    assert_eq!(lab.pass("parent").await, Wake::Backoff);
+    lab.delete("child");
+    lab.pass("child").await;
+    lab.queued();
+    lab.sync();
+    assert!(lab.queued().contains(&"parent".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
