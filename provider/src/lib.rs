@@ -11,6 +11,7 @@ pub mod args;
 pub mod kinds;
 #[cfg(feature = "backends")]
 pub mod kubeconfig;
+pub mod kubernetes;
 pub mod postgresql;
 #[cfg(feature = "backends")]
 pub mod run;

@@ -74,7 +74,7 @@ pub(super) fn check_pair(certificate: &str, key: &Value) -> Result<(), Refusal> 
         )
     };
     let chain = ders(certificate);
-    if !chain.first().is_some_and(|leaf| validity(leaf).is_some()) {
+    if chain.first().is_none_or(|leaf| validity(leaf).is_none()) {
         return Err(refused(
             "client-certificate-data holds no certificate that can be read",
         ));

@@ -89,3 +89,10 @@ pub async fn within<T>(
         Err(_elapsed) => Err(Error::timeout(operation, CALL_TIMEOUT)),
     }
 }
+
+/// A request for a path that is no object's.
+pub(super) fn get(path: &str) -> http::Request<Vec<u8>> {
+    http::Request::get(path)
+        .body(Vec::new())
+        .expect("a path without spaces is a request")
+}

@@ -7,7 +7,6 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use http::Request;
 use kube::Client;
 use serde::Deserialize;
 use x509_cert::{
@@ -18,7 +17,10 @@ use x509_cert::{
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
 };
 
-use super::{client::within, error::Error};
+use super::{
+    client::{get, within},
+    error::Error,
+};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -61,11 +63,6 @@ enum Key {
 /// # Errors
 /// [`Error::Call`]; [`Reason::Forbidden`](super::Reason::Forbidden) when the identity may not ask.
 pub async fn read(client: &Client) -> Result<Issuer, Error> {
-    let get = |path: &str| {
-        Request::get(path)
-            .body(Vec::new())
-            .expect("a path is a request")
-    };
     let configuration: Configuration = within(
         "read the token issuer",
         client.request(get("/.well-known/openid-configuration")),

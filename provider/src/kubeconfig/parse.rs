@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use managed::input::Value;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::{
     access::{Access, Credential, address},
@@ -74,7 +75,7 @@ struct Cluster {
     insecure_skip_tls_verify: Option<bool>,
     disable_compression: Option<bool>,
     #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+    other: BTreeMap<String, Json>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +85,7 @@ struct User {
     client_key_data: Option<String>,
     token: Option<String>,
     #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+    other: BTreeMap<String, Json>,
 }
 
 /// Reads the current context.

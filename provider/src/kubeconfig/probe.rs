@@ -4,12 +4,11 @@
 //! credential; the read does. Any identity that is known may review itself, so a kubeconfig of few
 //! rights passes, too.
 
-use http::Request;
 use k8s_openapi::{api::authentication::v1::SelfSubjectReview, apimachinery::pkg::version::Info};
 use kube::{Api, Client, api::PostParams};
 
 use super::{
-    client::within,
+    client::{get, within},
     error::{Error, Reason},
 };
 
@@ -67,10 +66,7 @@ pub async fn identity(client: &Client) -> Result<String, Error> {
 }
 
 async fn ready(client: &Client) -> Result<(), Error> {
-    let request = Request::get("/readyz")
-        .body(Vec::new())
-        .expect("a path is a request");
-    let answer = within("read /readyz", client.request_text(request)).await?;
+    let answer = within("read /readyz", client.request_text(get("/readyz"))).await?;
     if answer.trim() == "ok" {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -71,7 +71,7 @@ impl Remotes {
     /// [`Error::Unusable`] when no client can be made of it.
     pub fn open(&self, access: &Access) -> Result<Remote, Error> {
         let (key, now) = (access.digest(), Instant::now());
-        let mut kept = self.0.lock().expect("no panic while held");
+        let mut kept = self.kept();
         kept.retain(|_, entry| now.duration_since(entry.used) < IDLE);
         if let Some(entry) = kept.get_mut(&key) {
             entry.used = now;
@@ -95,12 +95,16 @@ impl Remotes {
 
     /// How many clients are kept.
     pub fn len(&self) -> usize {
-        self.0.lock().expect("no panic while held").len()
+        self.kept().len()
     }
 
     /// True when no client is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<[u8; 32], Kept>> {
+        self.0.lock().expect("no panic while held")
     }
 }
 
@@ -128,7 +132,7 @@ impl Remote {
         let operation = format!("find {} {}", kind.api_version(), kind.kind);
         let (resource, capabilities) =
             within(&operation, discovery::pinned_kind(&self.client, kind)).await?;
-        let mut kinds = self.kinds.lock().expect("no panic while held");
+        let mut kinds = self.kinds();
         if kinds.len() >= MOST_KINDS {
             kinds.clear();
         }
@@ -143,11 +147,15 @@ impl Remote {
 
     /// Forgets how kinds are served, because a call to one of them found nothing there.
     pub fn forget(&self) {
-        self.kinds.lock().expect("no panic while held").clear();
+        self.kinds().clear();
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, HashMap<GroupVersionKind, Served>> {
+        self.kinds.lock().expect("no panic while held")
     }
 
     fn remembered(&self, kind: &GroupVersionKind, now: Instant) -> Option<Served> {
-        let kinds = self.kinds.lock().expect("no panic while held");
+        let kinds = self.kinds();
         let served = kinds.get(kind)?;
         (now.duration_since(served.at) < KIND_LIFE).then(|| served.clone())
     }

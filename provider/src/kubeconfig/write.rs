@@ -17,8 +17,7 @@ impl Access {
             "users": [{ "name": name, "user": self.user() }],
             "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
         });
-        let text = serde_saphyr::to_string(&file).expect("JSON is YAML");
-        Value::from(text)
+        Value::from(yaml(&file))
     }
 
     fn cluster(&self) -> Json {
@@ -46,4 +45,8 @@ impl Access {
             Credential::Token(token) => json!({ "token": token.expose_str() }),
         }
     }
+}
+
+fn yaml(file: &Json) -> String {
+    serde_saphyr::to_string(file).expect("JSON is YAML")
 }

@@ -1,8 +1,10 @@
 //! Every row of the table, against kubeconfigs made for it.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::*;
 
@@ -212,7 +214,7 @@ fn a_bomb_of_anchors_and_a_huge_text_end_quickly() {
     for level in 1..30 {
         let previous = format!("*a{}", level - 1);
         let list = vec![previous; 9].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{list}]").unwrap();
     }
     let huge = "# padding\n".repeat(80_000);
     let started = std::time::Instant::now();
