@@ -34,5 +34,5 @@ macro_rules! kinds {
 
 kinds! {
     postgresql { Database, Role, Grant, DefaultPrivileges }
-    vault { KvSecret }
+    vault { KvSecret, Policy, Mount, AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthRole }
 }
