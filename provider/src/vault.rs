@@ -10,12 +10,17 @@
 pub mod adoption;
 #[cfg(feature = "backends")]
 mod answer;
+#[cfg(feature = "backends")]
+mod auth_method;
 pub mod auth_mount;
+pub mod auth_role;
 #[cfg(feature = "backends")]
 mod call;
 pub mod duration;
 #[cfg(feature = "backends")]
 mod error;
+#[cfg(feature = "backends")]
+mod field;
 #[cfg(feature = "backends")]
 mod jwt;
 pub mod jwt_auth_config;
@@ -27,9 +32,15 @@ mod kv;
 pub mod kv_secret;
 #[cfg(feature = "backends")]
 mod login;
+#[cfg(feature = "backends")]
+mod mark;
 pub mod mount;
 #[cfg(feature = "backends")]
+mod mounting;
+#[cfg(feature = "backends")]
 mod path;
+#[cfg(feature = "backends")]
+mod pem;
 pub mod policy;
 pub mod proof;
 #[cfg(feature = "backends")]

@@ -28,6 +28,9 @@ use super::{
     token::TokenType,
 };
 
+#[cfg(feature = "backends")]
+mod external;
+
 /// An auth method at a path.
 #[derive(Clone, Debug)]
 pub struct AuthMount;
@@ -115,4 +118,8 @@ impl Kind for AuthMount {
 
     type Parameters = AuthMountParameters;
     type Observation = MountObservation;
+
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        Some(parameters.path.clone())
+    }
 }

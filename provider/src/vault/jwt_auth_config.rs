@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount};
 
+#[cfg(feature = "backends")]
+mod external;
+
 /// The configuration of an auth method of type jwt.
 #[derive(Clone, Debug)]
 pub struct JwtAuthConfig;
@@ -153,6 +156,10 @@ impl Kind for JwtAuthConfig {
 
     type Parameters = JwtAuthConfigParameters;
     type Observation = JwtAuthConfigObservation;
+
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        parameters.mount.clone()
+    }
 
     fn inputs(parameters: &Self::Parameters) -> Inputs {
         [

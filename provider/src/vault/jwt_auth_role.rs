@@ -24,8 +24,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount, duration::Ttl,
-    kubernetes_auth_role::AuthRoleObservation, proof::LoginProof, token::TokenParameters,
+    PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount, auth_role::AuthRoleObservation,
+    duration::Ttl, proof::LoginProof, token::TokenParameters,
 };
 
 /// A role of an auth method of type jwt.
@@ -166,6 +166,11 @@ impl Kind for JwtAuthRole {
     type Parameters = JwtAuthRoleParameters;
     type Observation = AuthRoleObservation;
 
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        let mount = parameters.mount.as_deref()?;
+        Some(format!("{mount}/{}", parameters.name))
+    }
+
     fn inputs(parameters: &Self::Parameters) -> Inputs {
         parameters.proof.iter().map(LoginProof::input).collect()
     }
@@ -183,4 +188,52 @@ impl Kind for JwtAuthRole {
 
 fn default_user_claim() -> String {
     "sub".into()
+}
+
+#[cfg(feature = "backends")]
+impl super::auth_role::AuthRole for JwtAuthRole {
+    fn mount(parameters: &Self::Parameters) -> Option<&str> {
+        parameters.mount.as_deref()
+    }
+
+    fn name(parameters: &Self::Parameters) -> &str {
+        &parameters.name
+    }
+
+    fn adopt(parameters: &Self::Parameters) -> Adopt {
+        parameters.adopt
+    }
+
+    fn fields(parameters: &Self::Parameters) -> super::field::Fields {
+        let mut fields = super::field::Fields::default();
+        fields.text("roleType", "role_type", "jwt");
+        fields.set(
+            "boundAudiences",
+            "bound_audiences",
+            &parameters.bound_audiences,
+        );
+        let subject = parameters.bound_subject.as_deref().unwrap_or_default();
+        fields.text("boundSubject", "bound_subject", subject);
+        fields.sets("boundClaims", "bound_claims", &parameters.bound_claims);
+        let claims_type = parameters.bound_claims_type.as_str();
+        fields.text("boundClaimsType", "bound_claims_type", claims_type);
+        fields.text("userClaim", "user_claim", &parameters.user_claim);
+        let is_pointer = parameters.user_claim.starts_with('/');
+        fields.truth("userClaim", "user_claim_json_pointer", is_pointer);
+        let groups = parameters.groups_claim.as_deref().unwrap_or_default();
+        fields.text("groupsClaim", "groups_claim", groups);
+        fields.texts(
+            "claimMappings",
+            "claim_mappings",
+            &parameters.claim_mappings,
+        );
+        let skew = parameters.clock_skew_leeway.as_ref();
+        fields.ttl("clockSkewLeeway", "clock_skew_leeway", skew);
+        let expiration = parameters.expiration_leeway.as_ref();
+        fields.ttl("expirationLeeway", "expiration_leeway", expiration);
+        let not_before = parameters.not_before_leeway.as_ref();
+        fields.ttl("notBeforeLeeway", "not_before_leeway", not_before);
+        parameters.token.add_to(&mut fields);
+        fields
+    }
 }

@@ -52,6 +52,10 @@ pub struct KubernetesAuthConfig;
     "set at most one of kubernetesCaCert and kubernetesCaCertSecretRef"
 ))]
 #[x_kube(validation = (
+    "has(self.kubernetesCaCert) || has(self.kubernetesCaCertSecretRef) || (has(self.disableLocalCaJwt) && !self.disableLocalCaJwt)",
+    "Vault knows no CA of the cluster; set kubernetesCaCertSecretRef"
+))]
+#[x_kube(validation = (
     "!has(self.disableLocalCaJwt) || self.disableLocalCaJwt || !has(self.reviewer)",
     "Vault's own token is not used beside a reviewer; remove reviewer or disableLocalCaJwt: false"
 ))]
@@ -179,6 +183,10 @@ impl Kind for KubernetesAuthConfig {
 
     type Parameters = KubernetesAuthConfigParameters;
     type Observation = KubernetesAuthConfigObservation;
+
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        parameters.mount.clone()
+    }
 
     fn inputs(parameters: &Self::Parameters) -> Inputs {
         let reviewer = parameters.reviewer.as_ref();

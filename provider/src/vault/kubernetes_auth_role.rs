@@ -22,11 +22,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PATH_ADVICE, PATH_RULE,
-    adoption::Adopt,
-    auth_mount::AuthMount,
-    proof::{LoginProof, ProofObservation},
-    token::TokenParameters,
+    PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount, auth_role::AuthRoleObservation,
+    proof::LoginProof, token::TokenParameters,
 };
 
 /// A role of an auth method of type kubernetes.
@@ -129,24 +126,6 @@ impl AliasNameSource {
     }
 }
 
-/// `status.atProvider` of a role.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthRoleObservation {
-    /// Path of the auth method.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub mount: String,
-    /// Name of the role.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// Other roles of the auth method that let in some of the same `ServiceAccounts`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub overlaps_with: Vec<String>,
-    /// The last proof that was tried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proof: Option<ProofObservation>,
-}
-
 impl KubernetesAuthRoleParameters {
     /// A role for one `ServiceAccount` with the audience `vault`.
     pub fn new(
@@ -179,6 +158,11 @@ impl Kind for KubernetesAuthRole {
     type Parameters = KubernetesAuthRoleParameters;
     type Observation = AuthRoleObservation;
 
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        let mount = parameters.mount.as_deref()?;
+        Some(format!("{mount}/{}", parameters.name))
+    }
+
     fn inputs(parameters: &Self::Parameters) -> Inputs {
         parameters.proof.iter().map(LoginProof::input).collect()
     }
@@ -191,5 +175,47 @@ impl Kind for KubernetesAuthRole {
             reference: parameters.mount_ref.as_ref(),
             selector: parameters.mount_selector.as_ref(),
         }]
+    }
+}
+
+#[cfg(feature = "backends")]
+impl super::auth_role::AuthRole for KubernetesAuthRole {
+    fn mount(parameters: &Self::Parameters) -> Option<&str> {
+        parameters.mount.as_deref()
+    }
+
+    fn name(parameters: &Self::Parameters) -> &str {
+        &parameters.name
+    }
+
+    fn adopt(parameters: &Self::Parameters) -> Adopt {
+        parameters.adopt
+    }
+
+    fn fields(parameters: &Self::Parameters) -> super::field::Fields {
+        let mut fields = super::field::Fields::default();
+        fields.set(
+            "boundServiceAccountNames",
+            "bound_service_account_names",
+            &parameters.bound_service_account_names,
+        );
+        fields.set(
+            "boundServiceAccountNamespaces",
+            "bound_service_account_namespaces",
+            &parameters.bound_service_account_namespaces,
+        );
+        let selector = parameters
+            .bound_service_account_namespace_selector
+            .as_deref();
+        fields.text(
+            "boundServiceAccountNamespaceSelector",
+            "bound_service_account_namespace_selector",
+            selector.unwrap_or_default(),
+        );
+        fields.text("audience", "audience", &parameters.audience);
+        let source = parameters.alias_name_source.as_str();
+        fields.text("aliasNameSource", "alias_name_source", source);
+        parameters.token.add_to(&mut fields);
+        fields
     }
 }

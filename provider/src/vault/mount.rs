@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{PATH_ADVICE, PATH_RULE, adoption::Adopt, duration::Ttl};
 
+#[cfg(feature = "backends")]
+mod external;
+
 /// A secrets engine at a path.
 #[derive(Clone, Debug)]
 pub struct Mount;
@@ -185,4 +188,8 @@ impl Kind for Mount {
 
     type Parameters = MountParameters;
     type Observation = MountObservation;
+
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        Some(parameters.path.clone())
+    }
 }

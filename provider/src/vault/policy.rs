@@ -20,6 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use super::adoption::Adopt;
 
+#[cfg(feature = "backends")]
+mod document;
+#[cfg(feature = "backends")]
+mod external;
+#[cfg(feature = "backends")]
+mod parser;
 mod rule;
 
 pub use rule::{Capability, KvAccess, KvRule, PolicyRule};
@@ -48,9 +54,10 @@ pub struct PolicyParameters {
         "this policy is Vault's own; choose another name"
     ))]
     pub name: String,
-    /// The policy as text, in HCL or JSON.
+    /// The policy as text, in HCL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 65536))]
+    #[x_kube(validation = ("!self.matches('^\\\\s*[{]')", "this is JSON; write the policy in HCL"))]
     pub hcl: Option<String>,
     /// The policy as rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,4 +103,8 @@ impl Kind for Policy {
 
     type Parameters = PolicyParameters;
     type Observation = PolicyObservation;
+
+    fn external_name(parameters: &Self::Parameters) -> Option<String> {
+        Some(parameters.name.clone())
+    }
 }

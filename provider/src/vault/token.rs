@@ -96,3 +96,26 @@ impl TokenParameters {
         }
     }
 }
+
+#[cfg(feature = "backends")]
+impl TokenParameters {
+    /// Adds the fields as the API of every auth method names them.
+    pub(super) fn add_to(&self, fields: &mut super::field::Fields) {
+        fields.set("token.policies", "token_policies", &self.policies);
+        fields.ttl("token.ttl", "token_ttl", self.ttl.as_ref());
+        fields.ttl("token.maxTtl", "token_max_ttl", self.max_ttl.as_ref());
+        let explicit = self.explicit_max_ttl.as_ref();
+        fields.ttl("token.explicitMaxTtl", "token_explicit_max_ttl", explicit);
+        fields.ttl("token.period", "token_period", self.period.as_ref());
+        fields.text("token.type", "token_type", self.r#type.as_str());
+        fields.set("token.boundCidrs", "token_bound_cidrs", &self.bound_cidrs);
+        let no_default = self.no_default_policy.unwrap_or_default();
+        fields.truth(
+            "token.noDefaultPolicy",
+            "token_no_default_policy",
+            no_default,
+        );
+        let uses = self.num_uses.and_then(|uses| u64::try_from(uses).ok());
+        fields.number("token.numUses", "token_num_uses", uses.unwrap_or(0));
+    }
+}
