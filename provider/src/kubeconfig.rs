@@ -18,5 +18,5 @@ mod write;
 
 pub use access::{Access, Credential};
 pub use client::within;
-pub use error::{Error, Reason};
+pub use error::{Error, Reason, Refusal};
 pub use remote::{Remote, Remotes};

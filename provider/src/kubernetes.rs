@@ -11,16 +11,23 @@
 pub mod allowance;
 #[cfg(feature = "backends")]
 pub mod argocd_config;
+pub mod cluster_connection;
 #[cfg(feature = "backends")]
 pub mod connection;
 #[cfg(feature = "backends")]
 mod connector;
 #[cfg(feature = "backends")]
+pub mod health;
+#[cfg(feature = "backends")]
 pub mod rights;
 #[cfg(feature = "backends")]
 mod session;
 pub mod settings;
+#[cfg(feature = "backends")]
+pub mod source;
+pub mod status;
 
+pub use cluster_connection::ClusterConnection;
 #[cfg(feature = "backends")]
 pub use connector::Connector;
 #[cfg(feature = "backends")]

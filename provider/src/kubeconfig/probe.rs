@@ -4,8 +4,12 @@
 //! credential; the read does. Any identity that is known may review itself, so a kubeconfig of few
 //! rights passes, too.
 
-use k8s_openapi::{api::authentication::v1::SelfSubjectReview, apimachinery::pkg::version::Info};
-use kube::{Api, Client, api::PostParams};
+use k8s_openapi::{
+    api::authentication::v1::SelfSubjectReview,
+    apimachinery::pkg::version::Info,
+    jiff::{Timestamp, fmt::rfc2822},
+};
+use kube::{Api, Client, api::PostParams, client::Body};
 
 use super::{
     client::{get, within},
@@ -20,8 +24,10 @@ const ANONYMOUS: &str = "system:anonymous";
 pub struct Proof {
     /// Version of the server, such as `v1.36.4`.
     pub version: String,
-    /// The user name the credential stands for.
-    pub username: String,
+    /// The user name the credential stands for; `None` when the server (before 1.28) cannot tell.
+    pub username: Option<String>,
+    /// What time it is there; `None` when the server does not say.
+    pub now: Option<Timestamp>,
 }
 
 /// Proves the credential of a client.
@@ -29,10 +35,14 @@ pub struct Proof {
 /// # Errors
 /// [`Error::Call`] for the first step that fails.
 pub async fn prove(client: &Client) -> Result<Proof, Error> {
-    ready(client).await?;
+    let now = ready(client).await?;
     let version = version(client).await?;
     let username = identity(client).await?;
-    Ok(Proof { version, username })
+    Ok(Proof {
+        version,
+        username,
+        now,
+    })
 }
 
 /// Version of the server. `/version` is open to anybody.
@@ -44,14 +54,21 @@ pub async fn version(client: &Client) -> Result<String, Error> {
     Ok(info.git_version)
 }
 
-/// Whom the server takes us for. Creates a `SelfSubjectReview`, which every known identity may.
+/// Whom the server takes us for; `None` when it cannot tell but lets us list its APIs, which it
+/// allows to known identities only. Creates a `SelfSubjectReview`, which every known identity may.
 ///
 /// # Errors
 /// [`Error::Call`]; [`Reason::Unauthorized`] when the credential is not known.
-pub async fn identity(client: &Client) -> Result<String, Error> {
+pub async fn identity(client: &Client) -> Result<Option<String>, Error> {
     let api: Api<SelfSubjectReview> = Api::all(client.clone());
     let (operation, review) = ("review its own identity", SelfSubjectReview::default());
-    let review = within(operation, api.create(&PostParams::default(), &review)).await?;
+    let review = match within(operation, api.create(&PostParams::default(), &review)).await {
+        Err(error) if error.is(Reason::NotFound) => {
+            within("list its APIs", client.list_api_groups()).await?;
+            return Ok(None);
+        }
+        answer => answer?,
+    };
     let user = review.status.and_then(|status| status.user_info);
     let username = user.and_then(|user| user.username).unwrap_or_default();
     if username.is_empty() || username == ANONYMOUS {
@@ -62,18 +79,48 @@ pub async fn identity(client: &Client) -> Result<String, Error> {
             may_have_happened: false,
         });
     }
-    Ok(username)
+    Ok(Some(username))
 }
 
-async fn ready(client: &Client) -> Result<(), Error> {
-    let answer = within("read /readyz", client.request_text(get("/readyz"))).await?;
-    if answer.trim() == "ok" {
-        return Ok(());
-    }
+/// Makes sure that the server is ready, and takes the time from its answer.
+async fn ready(client: &Client) -> Result<Option<Timestamp>, Error> {
+    let operation = "read /readyz";
+    let request = get("/readyz").map(Body::from);
+    let answer = within(operation, client.send(request)).await?;
+    let (reason, cause) = match answer.status().as_u16() {
+        200 => {
+            let date = answer.headers().get(http::header::DATE);
+            return Ok(date.and_then(|date| time(date.to_str().ok()?)));
+        }
+        401 => (
+            Reason::Unauthorized,
+            "the server does not know the credential".into(),
+        ),
+        code => (
+            Reason::ServerError,
+            format!("the server is not ready ({code})"),
+        ),
+    };
     Err(Error::Call {
-        operation: "read /readyz".into(),
-        reason: Reason::ServerError,
-        cause: "the server is not ready".into(),
+        operation: operation.into(),
+        reason,
+        cause,
         may_have_happened: false,
     })
+}
+
+fn time(date: &str) -> Option<Timestamp> {
+    rfc2822::parse(date).ok().map(|date| date.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_read_as_http_writes_it() {
+        let read = time("Wed, 25 Nov 2026 01:19:16 GMT").unwrap();
+        assert_eq!(read.to_string(), "2026-11-25T01:19:16Z");
+        assert_eq!(time("yesterday"), None);
+    }
 }

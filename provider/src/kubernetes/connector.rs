@@ -14,7 +14,7 @@ use super::{
     session::Session,
     settings::{CredentialsSource, Settings},
 };
-use crate::kubeconfig::{Access, Error, Reason, Remotes, probe};
+use crate::kubeconfig::{Access, Error, Remotes, probe};
 
 /// What every kind that writes in a host namespace needs there.
 const SECRETS: [Right; 4] = [
@@ -51,11 +51,10 @@ impl ManagedConnector for Connector {
     /// the config writes out.
     async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
         let version = probe::version(session.client()).await?;
-        let identity = match probe::identity(session.client()).await {
-            // Before 1.28 there is no such review; whether the credential works shows later.
-            Err(error) if error.is(Reason::NotFound) => String::new(),
-            identity => format!(" as {}", identity?),
-        };
+        let username = probe::identity(session.client()).await?;
+        let identity = username
+            .map(|name| format!(" as {name}"))
+            .unwrap_or_default();
         let lacks = lacks(session).await?;
         Ok(format!("Kubernetes {version}{identity}{lacks}"))
     }
