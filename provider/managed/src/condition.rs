@@ -58,7 +58,9 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn new(
+    /// A condition of one of the types in [`Kind::CONDITIONS`](crate::Kind::CONDITIONS). A message
+    /// over 1 KiB is cut.
+    pub fn new(
         kind: &'static str,
         status: Truth,
         reason: &'static str,

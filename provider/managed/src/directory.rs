@@ -9,9 +9,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Name, name_of},
+    change::{Changed, Subject},
     condition::{self, READY},
     kind::Kind,
+    queue::Key,
     reference::Target,
     resource::ManagedResource,
 };
@@ -39,6 +41,8 @@ pub(crate) struct Referent {
 trait Lookup: Send + Sync {
     fn find(&self, namespace: &str, name: &str) -> Option<Referent>;
     fn all(&self, namespace: &str) -> Vec<Referent>;
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String>;
+    fn standing_for(&self, external_name: &str) -> Vec<Name>;
 }
 
 impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
@@ -52,6 +56,24 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
         objects
             .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
             .map(|object| referent(object.as_ref()))
+            .collect()
+    }
+
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.is_deleting())
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .filter(|object| object.external_name() == external_name)
+            .map(|object| object.name_any())
+            .collect()
+    }
+
+    fn standing_for(&self, external_name: &str) -> Vec<Name> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.external_name() == external_name)
+            .map(|object| name_of(object.as_ref()))
             .collect()
     }
 }
@@ -69,7 +91,7 @@ pub(crate) fn referent<K: Kind>(object: &ManagedResource<K>) -> Referent {
         .find(|owner| owner.controller == Some(true));
     Referent {
         name: object.name_any(),
-        external_name: object.external_name().to_owned(),
+        external_name: object.external_name().into_owned(),
         labels: object.labels().clone(),
         controller: controller.map(|owner| owner.uid.clone()),
         created: object.creation_timestamp().map(|time| time.0),
@@ -127,6 +149,44 @@ impl Directory {
             .get(&(target.group, target.kind))?
             .objects
             .find(namespace, name)
+    }
+
+    /// The objects that a change outside is about.
+    pub(crate) fn subjects(&self, changed: &Changed) -> Vec<Key> {
+        let target = changed.target;
+        let names = match &changed.subject {
+            Subject::Object { namespace, name } => vec![(namespace.clone(), name.clone())],
+            Subject::External(external_name) => {
+                let kinds = self.0.read().expect("no panic while held");
+                let entry = kinds.get(&(target.group, target.kind));
+                entry
+                    .map(|entry| entry.objects.standing_for(external_name))
+                    .unwrap_or_default()
+            }
+        };
+        let names = names.into_iter();
+        names
+            .map(|(namespace, name)| Key {
+                group: target.group,
+                plural: target.plural,
+                namespace,
+                name,
+            })
+            .collect()
+    }
+
+    /// Names of the objects on their way out that stand for something in the external system.
+    pub(crate) fn leaving(
+        &self,
+        target: Target,
+        namespace: &str,
+        external_name: &str,
+    ) -> Vec<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .get(&(target.group, target.kind))
+            .map(|entry| entry.objects.leaving(namespace, external_name))
+            .unwrap_or_default()
     }
 
     /// All objects of a kind in a namespace.

@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeSet, fmt, future::Future, time::Duration};
 
+use futures::{StreamExt, stream};
+
 use crate::{
+    change::Changes,
+    condition::Claim,
     config::ProviderSettings,
     connection::ConnectionDetails,
     drift::Drift,
@@ -74,6 +78,11 @@ pub trait Connector: Send + Sync + 'static {
         &self,
         config: &ResolvedConfig<Self::Settings>,
     ) -> impl Future<Output = Result<Self::Session, ExternalError>> + Send;
+
+    /// Changes the system tells of by itself. Default: none, so that only polls find them.
+    fn changes(&self, _session: &Self::Session) -> Changes {
+        stream::pending().boxed()
+    }
 
     /// Asks the server who it is. Shown in the config's status; an error makes the config not ready.
     fn probe(
@@ -174,6 +183,11 @@ pub enum Observation<K: Kind> {
         connection_details: ConnectionDetails,
         /// Whether it can be used.
         ready: Readiness,
+        /// What else there is to say, of the types in [`Kind::CONDITIONS`]. A type that is not
+        /// mentioned keeps what it said before.
+        conditions: Vec<Claim>,
+        /// Look again no later than after this, however long the poll interval: something expires.
+        look_again: Option<Duration>,
     },
 }
 
@@ -185,7 +199,49 @@ impl<K: Kind> Observation<K> {
             drift,
             connection_details: ConnectionDetails::none(),
             ready: Readiness::Ready,
+            conditions: Vec::new(),
+            look_again: None,
         }
+    }
+
+    /// As it is, publishing these connection details. Nothing changes when it is absent; that also
+    /// holds for the methods below.
+    #[must_use]
+    pub fn publishing(mut self, details: ConnectionDetails) -> Self {
+        if let Self::Present {
+            connection_details, ..
+        } = &mut self
+        {
+            *connection_details = details;
+        }
+        self
+    }
+
+    /// As it is, with this readiness.
+    #[must_use]
+    pub fn being(mut self, readiness: Readiness) -> Self {
+        if let Self::Present { ready, .. } = &mut self {
+            *ready = readiness;
+        }
+        self
+    }
+
+    /// As it is, with these conditions of the kind's own.
+    #[must_use]
+    pub fn telling(mut self, claims: Vec<Claim>) -> Self {
+        if let Self::Present { conditions, .. } = &mut self {
+            *conditions = claims;
+        }
+        self
+    }
+
+    /// As it is, to be looked at again after `time` at the latest.
+    #[must_use]
+    pub fn again_within(mut self, time: Duration) -> Self {
+        if let Self::Present { look_again, .. } = &mut self {
+            *look_again = Some(time);
+        }
+        self
     }
 }
 

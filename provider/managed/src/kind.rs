@@ -27,6 +27,9 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
     /// The category kubectl offers for all kinds of this backend, beside `crossplane` and `managed`.
     const CATEGORY: &'static str;
 
+    /// Types of conditions this kind reports beside Ready, Synced and `UpToDate`.
+    const CONDITIONS: &'static [&'static str] = &[];
+
     /// `spec.forProvider`.
     type Parameters: Serialize
         + DeserializeOwned
@@ -46,6 +49,12 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
         + PartialEq
         + Send
         + Sync;
+
+    /// The name in the external system of a resource whose user has not given one by annotation. It
+    /// must follow from the parameters and never change. Default: the name of the object.
+    fn external_name(_parameters: &Self::Parameters) -> Option<String> {
+        None
+    }
 
     /// Secrets, `ConfigMap`s and managed resources this one reads. The runtime resolves them before
     /// observe, watches them, re-queues on change, and never reads them on the way to deletion.

@@ -51,7 +51,7 @@ impl Changes {
         {
             changes
                 .annotations
-                .insert(resource::EXTERNAL_NAME, object.external_name().to_owned());
+                .insert(resource::EXTERNAL_NAME, object.external_name().into_owned());
         }
         changes
     }
@@ -147,9 +147,10 @@ pub(crate) async fn apply_status<K: Kind>(
 ) -> kube::Result<ManagedResource<K>> {
     let mut status = status.clone();
     // Conditions of others are theirs to write.
-    status
-        .conditions
-        .retain(|condition| OWN.contains(&condition.type_.as_str()));
+    status.conditions.retain(|condition| {
+        let kind = condition.type_.as_str();
+        OWN.contains(&kind) || K::CONDITIONS.contains(&kind)
+    });
     let body = json!({
         "apiVersion": K::api_version(),
         "kind": K::KIND,

@@ -153,12 +153,19 @@ impl<K: Kind> ManagedResource<K> {
             .map(String::as_str)
     }
 
-    /// The identity in the external system: the annotation, else the object's name.
-    pub fn external_name(&self) -> &str {
-        self.annotation(EXTERNAL_NAME)
-            .filter(|name| !name.is_empty())
-            .or(self.metadata.name.as_deref())
-            .unwrap_or_default()
+    /// The identity in the external system: the annotation, else what follows from the parameters,
+    /// else the object's name.
+    pub fn external_name(&self) -> Cow<'_, str> {
+        let given = self
+            .annotation(EXTERNAL_NAME)
+            .filter(|name| !name.is_empty());
+        if let Some(given) = given {
+            return Cow::Borrowed(given);
+        }
+        match K::external_name(&self.spec.for_provider) {
+            Some(derived) => Cow::Owned(derived),
+            None => Cow::Borrowed(self.metadata.name.as_deref().unwrap_or_default()),
+        }
     }
 
     /// The conditions as they were last written.

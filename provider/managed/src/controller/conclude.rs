@@ -105,7 +105,7 @@ where
         for occurrence in acknowledged.iter().chain(occurrences) {
             self.runtime.recorder.report(Report {
                 regarding: regarding(object),
-                external_name: Some(object.external_name().to_owned()),
+                external_name: Some(object.external_name().into_owned()),
                 occurrence: occurrence.clone(),
                 at: now,
             });

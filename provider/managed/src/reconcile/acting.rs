@@ -34,6 +34,18 @@ where
         !failed.is_empty() && failed >= at(CREATE_PENDING) && failed > at(CREATE_SUCCEEDED)
     }
 
+    /// True when a create has been seen to have worked and the object does not say so yet.
+    ///
+    /// On a new object that waits for the look after the first status: a whole composite is made at
+    /// once, every write to one of its resources runs its pipeline, and Crossplane stops listening to
+    /// a composite after a hundred. Names are deterministic, so nothing depends on the mark.
+    fn owes_success(&self) -> bool {
+        let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
+        let status = self.object.status.as_ref();
+        status.is_some_and(|status| status.observed_generation.is_some())
+            && at(CREATE_PENDING).max(at(CREATE_FAILED)) > at(CREATE_SUCCEEDED)
+    }
+
     pub(super) async fn create(
         &mut self,
         session: &C::Session,
@@ -55,10 +67,7 @@ where
             session.create(&desired).await
         };
         match created {
-            Ok(details) => {
-                self.record(CREATE_SUCCEEDED).await?;
-                self.publish(&mut desired, &details).await?;
-            }
+            Ok(details) => self.publish(&mut desired, &details).await?,
             Err(error @ ExternalError::UnknownOutcome(_)) => {
                 return Err(Stop::Failed(Stage::Create, error));
             }
@@ -201,6 +210,11 @@ where
         let mut desired = desired.clone();
         let mut changes = self.adoption(&desired);
         changes.remember(&self.object, &session.ledger(&desired));
+        if self.owes_success() {
+            changes
+                .annotations
+                .insert(CREATE_SUCCEEDED, persist::stamp(self.now));
+        }
         self.write(&changes).await?;
         if let Observation::Present {
             connection_details, ..

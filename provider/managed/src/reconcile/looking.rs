@@ -47,7 +47,7 @@ where
         let connection = self.load().await?;
         Ok(Desired {
             deleting: self.object.is_deleting(),
-            external_name: self.object.external_name().to_owned(),
+            external_name: self.object.external_name().into_owned(),
             parameters,
             inputs,
             connection,

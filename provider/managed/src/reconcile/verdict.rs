@@ -1,5 +1,7 @@
 //! Ways a pass ends, as values. Pure.
 
+use std::time::Duration;
+
 use super::Pass;
 use crate::{
     condition::Claim,
@@ -52,18 +54,30 @@ pub(super) fn found<K: Kind>(observation: &Observation<K>) -> Found {
 
 pub(super) fn observed<K: Kind>(observation: Observation<K>, wake: Wake) -> Outcome<K> {
     let Observation::Present {
-        at_provider, ready, ..
+        at_provider,
+        ready,
+        mut conditions,
+        look_again,
+        ..
     } = observation
     else {
         return Outcome::new(wake, Vec::new());
     };
-    let claim = match ready {
+    conditions.push(match ready {
         Readiness::Ready => Claim::available(),
         Readiness::NotReady(message) => Claim::unavailable(message),
-    };
-    let mut outcome = Outcome::new(wake, vec![claim]);
+    });
+    let mut outcome = Outcome::new(sooner(wake, look_again), conditions);
     outcome.at_provider = Some(at_provider);
     outcome
+}
+
+/// A poll that comes too late for what expires is brought forward, though never to less than a second.
+fn sooner(wake: Wake, look_again: Option<Duration>) -> Wake {
+    match (wake, look_again) {
+        (Wake::After(poll), Some(time)) => Wake::After(poll.min(time.max(Duration::from_secs(1)))),
+        (wake, _) => wake,
+    }
 }
 
 pub(super) fn waiting<K: Kind>(finalizers: &[String]) -> Outcome<K> {

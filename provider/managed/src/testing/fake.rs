@@ -17,6 +17,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Fake;
 
+/// The kind's own condition: nothing ails the thing.
+pub(super) const HEALTHY: &str = "Healthy";
+
 /// `spec.forProvider` of a [`Fake`].
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -44,6 +47,9 @@ pub struct FakeParameters {
     /// Where the password comes from; generated when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_secret_ref: Option<SecretKeyRef>,
+    /// External name, in place of the object's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     /// With whom it is shared. What leaves the list is taken back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub shares: BTreeSet<String>,
@@ -65,9 +71,14 @@ impl Kind for Fake {
     const PLURAL: &'static str = "fakes";
     const DESCRIPTION: &'static str = "Something that exists in memory.";
     const CATEGORY: &'static str = "fake";
+    const CONDITIONS: &'static [&'static str] = &[HEALTHY];
 
     type Parameters = FakeParameters;
     type Observation = FakeObservation;
+
+    fn external_name(parameters: &FakeParameters) -> Option<String> {
+        parameters.alias.clone()
+    }
 
     fn inputs(parameters: &FakeParameters) -> Inputs {
         parameters

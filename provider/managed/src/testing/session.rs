@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     Fake, FakeObservation, FakeSettings,
+    fake::HEALTHY,
     world::{State, Thing, World},
 };
 use crate::{
+    change::Changes,
+    condition::{Claim, Truth},
     connection::ConnectionDetails,
     drift::Drift,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, ResolvedConfig},
@@ -36,6 +39,10 @@ impl Connector for FakeConnector {
         Ok(FakeSession(self.0.clone()))
     }
 
+    fn changes(&self, session: &FakeSession) -> Changes {
+        session.0.changes()
+    }
+
     async fn probe(&self, session: &FakeSession) -> Result<String, ExternalError> {
         session.0.with(|state| state.refuse("probe"))?;
         Ok("fake 1.0".into())
@@ -56,12 +63,11 @@ impl ExternalClient<Fake> for FakeSession {
             id: desired.external_name.clone(),
             size: thing.size,
         };
-        let mut observation = Observation::present(at_provider, drift(desired, &thing));
-        if let Observation::Present {
-            connection_details, ..
-        } = &mut observation
-        {
-            *connection_details = published(desired);
+        let mut observation = Observation::present(at_provider, drift(desired, &thing))
+            .publishing(published(desired))
+            .telling(ailments(&thing));
+        if let Some(time) = thing.expires_in {
+            observation = observation.again_within(time);
         }
         Ok(observation)
     }
@@ -119,6 +125,13 @@ impl ExternalClient<Fake> for FakeSession {
         };
         self.0.call("delete", &desired.external_name, delete).await
     }
+}
+
+fn ailments(thing: &Thing) -> Vec<Claim> {
+    let ailment = thing.ailment.iter();
+    ailment
+        .map(|ailment| Claim::new(HEALTHY, Truth::False, "Ill", ailment))
+        .collect()
 }
 
 /// The password that is wanted, if it is known.

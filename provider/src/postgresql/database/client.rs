@@ -109,12 +109,9 @@ impl Session {
         } else {
             Readiness::Ready
         };
-        Observation::Present {
-            at_provider: found.observation(self.address()),
-            drift,
-            connection_details: self.database_details(&desired.external_name),
-            ready,
-        }
+        Observation::present(found.observation(self.address()), drift)
+            .publishing(self.database_details(&desired.external_name))
+            .being(ready)
     }
 
     /// Brings a new database in line. An interrupted create comes back here through update.

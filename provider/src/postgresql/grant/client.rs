@@ -35,6 +35,8 @@ impl ExternalClient<Grant> for Session {
             drift: survey.drift(),
             connection_details: ConnectionDetails::none(),
             ready: readiness(&survey),
+            conditions: Vec::new(),
+            look_again: None,
         })
     }
 

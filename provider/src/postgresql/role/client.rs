@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use managed::{
     connection::ConnectionDetails,
     drift::Drift,
-    external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
+    external::{Desired, ExternalClient, ExternalError, Observation},
 };
 use serde::Deserialize;
 use tokio_postgres::error::SqlState;
@@ -46,13 +46,7 @@ impl ExternalClient<Role> for Session {
         ) {
             drift.push(Drift::secret("password"));
         }
-        let connection_details = self.details(desired, &wanted);
-        Ok(Observation::Present {
-            at_provider,
-            drift,
-            connection_details,
-            ready: Readiness::Ready,
-        })
+        Ok(Observation::present(at_provider, drift).publishing(self.details(desired, &wanted)))
     }
 
     fn credentials(

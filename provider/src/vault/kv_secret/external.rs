@@ -108,12 +108,8 @@ impl Session {
         if change.is_absent {
             return Ok(Observation::Absent);
         }
-        Ok(Observation::Present {
-            at_provider: at_provider(desired, current),
-            ready: readiness(current, &change),
-            drift: change.drift,
-            connection_details: ConnectionDetails::none(),
-        })
+        let ready = readiness(current, &change);
+        Ok(Observation::present(at_provider(desired, current), change.drift).being(ready))
     }
 
     fn decide(

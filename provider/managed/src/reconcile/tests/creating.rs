@@ -1,5 +1,7 @@
 //! From a new object to an external resource.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{ALL_GOOD, other};
@@ -21,7 +23,7 @@ fn position(steps: &[String], step: &str) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_resource_with_a_connection_secret_costs_five_writes_and_is_ready_after_one_pass() {
+async fn a_new_resource_with_a_connection_secret_costs_four_writes_and_is_ready_after_one_pass() {
     let lab = Lab::new();
     lab.server.put(&fake_with_secret("a", 3));
     assert!(matches!(lab.pass("a").await, Wake::After(_)));
@@ -31,7 +33,6 @@ async fn a_new_resource_with_a_connection_secret_costs_five_writes_and_is_ready_
             "create providerconfigusages",
             "patch fakes/a",
             "create secrets",
-            "patch fakes/a",
             "patch fakes/a/status",
         ]
     );
@@ -143,6 +144,21 @@ async fn what_exists_and_matches_is_adopted_and_ready_after_one_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_external_name_follows_from_the_parameters_unless_the_user_gave_one() {
+    let lab = Lab::new();
+    let mut object = fake("a", 3);
+    object.spec.for_provider.alias = Some("derived".into());
+    lab.server.put(&object);
+    object.metadata.name = Some("b".into());
+    object.metadata.annotations = Some([(EXTERNAL_NAME.to_owned(), "given".to_owned())].into());
+    lab.server.put(&object);
+    lab.pass("a").await;
+    lab.pass("b").await;
+    assert_eq!(lab.object("a").annotation(EXTERNAL_NAME), Some("derived"));
+    assert_eq!(lab.world.names(), ["derived", "given"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_finalizer_is_added_before_the_first_successful_look() {
     let lab = Lab::new();
     lab.server.put(&fake("a", 3));
@@ -158,17 +174,31 @@ async fn no_finalizer_is_added_before_the_first_successful_look() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_cannot_be_recorded_at_once_is_tried_again() {
+async fn the_success_of_a_create_is_marked_at_the_next_look_and_once() {
     let lab = Lab::new();
     lab.server.put(&fake("a", 3));
-    let server = lab.server.clone();
-    lab.world.meanwhile("create", move || {
-        server.fail_next("patch fakes/a", Fault::Refuse(503, "ServiceUnavailable"));
-        server.fail_next("patch fakes/a", Fault::Refuse(500, "InternalError"));
-    });
     lab.pass("a").await;
-    assert!(lab.object("a").annotation(CREATE_SUCCEEDED).is_some());
-    assert_eq!(lab.conditions("a"), ALL_GOOD);
+    assert_eq!(lab.object("a").annotation(CREATE_SUCCEEDED), None);
+    lab.server.take_writes();
+    lab.wait(Duration::from_secs(60)).await;
+    lab.pass("a").await;
+    assert_eq!(lab.writes(), ["patch fakes/a"]);
+    let object = lab.object("a");
+    assert!(object.annotation(CREATE_SUCCEEDED) > object.annotation(CREATE_PENDING));
+    lab.server.take_writes();
+    lab.pass("a").await;
+    assert_eq!(lab.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_is_made_again_is_marked_in_the_same_pass() {
+    let lab = Lab::settled(&fake("a", 3)).await;
+    lab.wait(Duration::from_secs(1)).await;
+    lab.world.remove("a");
+    lab.pass("a").await;
+    let object = lab.object("a");
+    assert!(object.annotation(CREATE_SUCCEEDED) >= object.annotation(CREATE_PENDING));
+    assert_eq!(lab.world.names(), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]

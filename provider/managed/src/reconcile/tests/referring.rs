@@ -54,7 +54,7 @@ async fn a_reference_is_resolved_and_persisted_in_the_patch_that_is_written_anyw
         writes[1].body["spec"],
         json!({ "forProvider": { "parent": "parent" } })
     );
-    assert_eq!(writes.len(), 4);
+    assert_eq!(writes.len(), 3);
     assert_eq!(lab.conditions("child"), ALL_GOOD);
     assert_eq!(
         lab.object("child").status.unwrap().observed_generation,

@@ -119,6 +119,40 @@ async fn conditions_of_others_stay_and_are_not_taken_over() {
     assert!(lab.conditions("a").contains(&"Audited=True/Ok".to_owned()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_kind_reports_conditions_of_its_own_beside_the_runtime_s() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    lab.world
+        .edit("a", |thing| thing.ailment = Some("a cold".into()));
+    lab.pass("a").await;
+    assert!(
+        lab.conditions("a")
+            .contains(&"Healthy=False/Ill".to_owned())
+    );
+    assert_eq!(lab.message("a", "Healthy"), "a cold");
+    lab.world.fail_next("observe", other("broken"));
+    lab.pass("a").await;
+    assert_eq!(lab.message("a", "Healthy"), "a cold");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expires_before_the_next_poll_is_looked_at_in_time() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    let expiring = |time| {
+        lab.world
+            .edit("a", move |thing| thing.expires_in = Some(time));
+    };
+    expiring(Duration::from_secs(20));
+    assert_eq!(lab.pass("a").await, Wake::After(Duration::from_secs(20)));
+    expiring(Duration::ZERO);
+    assert_eq!(lab.pass("a").await, Wake::After(Duration::from_secs(1)));
+    expiring(Duration::from_secs(3600));
+    let Wake::After(poll) = lab.pass("a").await else {
+        panic!("not at rest")
+    };
+    assert!(poll < Duration::from_secs(120));
+}
+
 #[rstest]
 #[case::invalid(ExternalError::invalid("too big", "make it smaller"), "after")]
 #[case::blocked(ExternalError::blocked("b", "b is in the way", "remove b"), "backoff")]
