@@ -141,3 +141,125 @@ impl Surveyed {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgresql::privilege::{Class, Found, Place, Wanted};
+
+    fn place(class: Class) -> Place {
+        Place {
+            database: "d".into(),
+            role: "r".into(),
+            class,
+            schema: if class == Class::Database { "" } else { "s" }.into(),
+            creator: None,
+        }
+    }
+
+    fn change(class: Class, verb: Verb, on: &str, privilege: &str) -> Change {
+        Change {
+            actor: "o".into(),
+            place: place(class),
+            verb,
+            on: on.into(),
+            privilege: privilege.into(),
+        }
+    }
+
+    fn target(class: Class, privilege: &str, missing: &[Change]) -> Surveyed {
+        let found = Found {
+            role_exists: true,
+            schema_exists: true,
+            creator_exists: false,
+            objects: Vec::new(),
+        };
+        Surveyed {
+            wanted: Wanted {
+                place: place(class),
+                objects: None,
+                privileges: [privilege.to_owned()].into(),
+                is_grantable: false,
+            },
+            found: Some(found),
+            missing: missing.to_vec(),
+        }
+    }
+
+    fn shown(targets: Vec<Surveyed>, left: Vec<Change>, is_list: bool) -> Vec<String> {
+        let survey = Survey {
+            targets,
+            left,
+            is_list,
+        };
+        survey.drift().iter().map(Drift::to_string).collect()
+    }
+
+    #[test]
+    fn one_target_that_is_written_out_needs_no_name() {
+        let left = change(Class::Sequence, Verb::Revoke, "s.q", "USAGE");
+        assert_eq!(
+            shown(vec![target(Class::Table, "SELECT", &[])], vec![left], false),
+            ["privileges: want SELECT, found USAGE on s.q"]
+        );
+    }
+
+    #[test]
+    fn in_a_list_only_the_targets_that_differ_are_named() {
+        let missing = change(Class::Database, Verb::Grant, "d", "CONNECT");
+        let left = change(Class::Table, Verb::Revoke, "s.t", "INSERT");
+        let targets = vec![
+            target(Class::Database, "CONNECT", &[missing]),
+            target(Class::Schema, "USAGE", &[]),
+            target(Class::Table, "SELECT", &[]),
+        ];
+        assert_eq!(
+            shown(targets, vec![left], true),
+            [
+                "targets[database].privileges: want CONNECT, found (none)",
+                "targets[tables in schema s].privileges: want SELECT, found INSERT on s.t",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_of_a_target_that_is_gone_is_named_by_where_it_is() {
+        let left = [
+            change(Class::Sequence, Verb::Revoke, "s.p", "USAGE"),
+            change(Class::Sequence, Verb::Revoke, "s.q", "USAGE"),
+        ];
+        assert_eq!(
+            shown(
+                vec![target(Class::Database, "CONNECT", &[])],
+                left.into(),
+                true
+            ),
+            [
+                "targets[sequences in schema s].privileges: want (none), found USAGE on s.p, USAGE on s.q"
+            ]
+        );
+    }
+
+    #[test]
+    fn two_targets_of_one_name_differ_in_one_field() {
+        let missing = |privilege| change(Class::Table, Verb::Grant, "s.t", privilege);
+        let targets = vec![
+            target(Class::Table, "INSERT", &[missing("INSERT")]),
+            target(Class::Table, "SELECT", &[missing("SELECT")]),
+        ];
+        assert_eq!(
+            shown(targets, Vec::new(), true),
+            ["targets[tables in schema s].privileges: want INSERT; SELECT, found (none); (none)"]
+        );
+    }
+
+    #[test]
+    fn a_target_whose_schema_does_not_exist_differs() {
+        let mut target = target(Class::Schema, "USAGE", &[]);
+        target.found.as_mut().unwrap().schema_exists = false;
+        assert_eq!(
+            shown(vec![target], Vec::new(), true),
+            ["targets[schema s].privileges: want USAGE, found (none)"]
+        );
+    }
+}
