@@ -168,7 +168,7 @@ impl Tools {
         self.vcluster.join("files")
     }
 
-    /// What lets an API server keep its data in SQLite.
+    /// What lets an API server keep its data in `SQLite`.
     pub(crate) fn kine(&self) -> PathBuf {
         self.kine.join("bin/kine")
     }

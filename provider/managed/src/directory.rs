@@ -12,6 +12,7 @@ use crate::{
     cache::{Cache, Name, name_of},
     change::{Changed, Subject},
     condition::{self, READY},
+    input::Input,
     kind::Kind,
     queue::Key,
     reference::Target,
@@ -43,6 +44,7 @@ trait Lookup: Send + Sync {
     fn all(&self, namespace: &str) -> Vec<Referent>;
     fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String>;
     fn standing_for(&self, external_name: &str) -> Vec<Name>;
+    fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String>;
 }
 
 impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
@@ -74,6 +76,22 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
         objects
             .filter(|object| object.external_name() == external_name)
             .map(|object| name_of(object.as_ref()))
+            .collect()
+    }
+
+    fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String> {
+        let reads = |object: &ManagedResource<K>| {
+            let inputs = K::inputs(&object.spec.for_provider).0;
+            inputs.iter().any(|input| {
+                matches!(input, Input::SecretKey { namespace: None, name, .. } if name == secret)
+            })
+        };
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.is_deleting())
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .filter(|object| reads(object))
+            .map(|object| format!("{} {}", K::KIND, object.name_any()))
             .collect()
     }
 }
@@ -173,6 +191,17 @@ impl Directory {
                 name,
             })
             .collect()
+    }
+
+    /// Kind and name of the objects on their way out that read a Secret of their namespace.
+    pub(crate) fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        let mut readers: Vec<_> = kinds
+            .values()
+            .flat_map(|entry| entry.objects.leaving_readers(namespace, secret))
+            .collect();
+        readers.sort();
+        readers
     }
 
     /// Names of the objects on their way out that stand for something in the external system.

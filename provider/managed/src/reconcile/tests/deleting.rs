@@ -272,6 +272,28 @@ async fn a_deletion_that_was_refused_is_tried_again_when_what_refers_to_it_is_go
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_others_need_for_their_own_deletion_goes_after_them_within_a_minute() {
+    let lab = Lab::settled(&fake_with_secret("a", 3)).await;
+    let mut reader = fake("reader", 1);
+    reader.spec.for_provider.password_secret_ref = Some(SecretKeyRef {
+        name: "a".into(),
+        key: "password".into(),
+    });
+    reader.metadata.finalizers = Some(vec!["example.org/slow".into()]);
+    lab.server.put(&reader);
+    lab.settle("reader").await;
+    lab.delete("a");
+    lab.delete("reader");
+    lab.sync();
+    assert!(matches!(lab.pass("a").await, Wake::Throttled(_)));
+    assert_eq!(lab.message("a", "Ready"), "deletion waits for Fake reader");
+    assert!(lab.world.thing("a").is_some());
+    lab.wait(Duration::from_secs(60)).await;
+    assert_eq!(lab.pass("a").await, Wake::Gone);
+    assert!(lab.world.thing("a").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_gone_already_is_forgotten() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.delete("a");
