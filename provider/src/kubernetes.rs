@@ -26,6 +26,7 @@ pub mod settings;
 #[cfg(feature = "backends")]
 pub mod source;
 pub mod status;
+pub mod vcluster;
 
 pub use cluster_connection::ClusterConnection;
 #[cfg(feature = "backends")]
@@ -33,6 +34,7 @@ pub use connector::Connector;
 #[cfg(feature = "backends")]
 pub use session::Session;
 pub use settings::Settings;
+pub use vcluster::VCluster;
 
 /// API group of every kind here.
 pub const GROUP: &str = "kubernetes.pnats.cloud";
