@@ -8,9 +8,11 @@ mod drifting;
 mod measuring;
 mod persisting;
 mod referring;
+mod refusing;
 mod remembering;
 mod restricting;
 mod telling;
+mod work;
 
 use crate::external::{ExternalError, Failure};
 

@@ -179,3 +179,19 @@ async fn a_config_deleted_while_nobody_watched_is_forgotten() {
     queued.sort();
     assert_eq!(queued, ["a", "default"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_config_opens_a_new_session_and_wakes_everybody() {
+    let desk = Desk::new(Lab::settled(&fake("a", 1)).await);
+    desk.pass().await;
+    desk.lab.queued();
+    let other = crate::testing::lab::secret("system", "other", &[("password", "new")]);
+    desk.lab.server.put(&other);
+    desk.lab.server.edit::<Config>("", "default", |config| {
+        config["spec"]["passwordSecretRef"]["name"] = json!("other");
+    });
+    desk.control.applied(desk.config().unwrap());
+    desk.pass().await;
+    assert_eq!(desk.lab.world.connections(), 2);
+    assert!(desk.lab.queued().contains(&"a".to_owned()));
+}

@@ -289,3 +289,32 @@ fn default_config() -> crate::dependents::ConfigId {
         &crate::config::ConfigRef::default(),
     )
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_create_holds_no_deletion_up() {
+    for (object, left) in [(fake_with_secret("a", 3), 0), (orphaned(), 1)] {
+        let mut lab = Lab::new();
+        lab.server.put(&object);
+        // The answer to create never comes back.
+        assert!(lab.pass_until("a", 4, crate::testing::Moment::After).await);
+        assert_eq!(lab.trail.steps().last().unwrap(), "external create a");
+        lab.restart();
+        lab.delete("a");
+        lab.settle("a").await;
+        assert!(lab.get("a").is_none());
+        assert_eq!(lab.world.names().len(), left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requested_pass_is_acknowledged_while_deletion_waits() {
+    let lab = Lab::settled(&fake("a", 3)).await;
+    lab.edit("a", |object| {
+        object["metadata"]["finalizers"] = json!([FINALIZER, "example.org/backup"]);
+    });
+    lab.delete("a");
+    lab.annotate("a", crate::resource::RECONCILE_REQUESTED, "now");
+    lab.pass("a").await;
+    let status = lab.object("a").status.unwrap();
+    assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+}

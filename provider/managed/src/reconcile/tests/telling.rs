@@ -280,3 +280,21 @@ async fn an_external_system_that_never_answers_ends_the_pass_with_a_message() {
         "observe failed: no answer within 60 s; check the server and the network"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_over_is_cleared_in_the_api() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    lab.world.fail_next("observe", other("broken"));
+    lab.pass("a").await;
+    assert_ne!(lab.message("a", "Synced"), "");
+    lab.server.take_writes();
+    lab.pass("a").await;
+    let body = lab.server.take_writes().remove(0).body;
+    let conditions = body["status"]["conditions"].as_array().unwrap();
+    assert!(
+        conditions
+            .iter()
+            .all(|condition| condition["message"] == "")
+    );
+    assert_eq!(lab.message("a", "Synced"), "");
+}
