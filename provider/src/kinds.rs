@@ -6,7 +6,7 @@ use managed::crd;
 #[cfg(feature = "backends")]
 use managed::provider::Provider;
 
-use crate::{postgresql, vault};
+use crate::{kubernetes, postgresql, vault};
 
 macro_rules! kinds {
     ($($backend:ident { $($kind:ident),+ $(,)? })+) => {
@@ -33,6 +33,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    kubernetes { ClusterConnection }
     postgresql { Database, Role, Grant, DefaultPrivileges }
-    vault { KvSecret }
+    vault { KvSecret, Policy, Mount, AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthRole }
 }

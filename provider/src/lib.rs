@@ -9,6 +9,9 @@
 #[cfg(feature = "backends")]
 pub mod args;
 pub mod kinds;
+#[cfg(feature = "backends")]
+pub mod kubeconfig;
+pub mod kubernetes;
 pub mod postgresql;
 #[cfg(feature = "backends")]
 pub mod run;

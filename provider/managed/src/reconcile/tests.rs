@@ -10,11 +10,17 @@ mod persisting;
 mod referring;
 mod refusing;
 mod remembering;
+mod requesting;
 mod restricting;
 mod telling;
 mod work;
 
-use crate::external::{ExternalError, Failure};
+use crate::{
+    config::{ConfigRef, session::Configs},
+    dependents::ConfigId,
+    external::{ExternalError, Failure},
+    testing::{FakeConnector, lab::NAMESPACE},
+};
 
 const ALL_GOOD: [&str; 3] = [
     "Ready=True/Available",
@@ -24,4 +30,9 @@ const ALL_GOOD: [&str; 3] = [
 
 fn other(cause: &str) -> ExternalError {
     ExternalError::Other(Failure::new(cause, "try it by hand"))
+}
+
+/// The config that a resource uses unless it says otherwise.
+fn default_config() -> ConfigId {
+    Configs::<FakeConnector>::id(NAMESPACE, &ConfigRef::default())
 }

@@ -4,7 +4,13 @@
 //! takes effect or after it, when nobody learns of it any more.
 
 use super::work::{ALL, Work, assert_done, ready_for};
-use crate::testing::{Moment, lab::Lab};
+use crate::{
+    policy::ManagementAction::{Create, Observe},
+    testing::{
+        Moment,
+        lab::{Lab, fake_with_secret},
+    },
+};
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 
@@ -89,4 +95,22 @@ async fn two_deaths_in_a_row_lose_nothing_either() {
     }
     tell(&format!("two in a row: {deaths} deaths"));
     assert!(deaths >= 100, "only {deaths}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_create_holds_no_deletion_up() {
+    let mut orphan = fake_with_secret("a", 3);
+    orphan.spec.management_policies = vec![Observe, Create];
+    for (object, left) in [(fake_with_secret("a", 3), 0), (orphan, 1)] {
+        let mut lab = Lab::new();
+        lab.server.put(&object);
+        // The answer to create never comes back.
+        assert!(lab.pass_until("a", 4, Moment::After).await);
+        assert_eq!(lab.trail.steps().last().unwrap(), "external create a");
+        lab.restart();
+        lab.delete("a");
+        lab.settle("a").await;
+        assert!(lab.get("a").is_none());
+        assert_eq!(lab.world.names().len(), left);
+    }
 }

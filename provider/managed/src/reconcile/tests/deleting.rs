@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::other;
+use super::{default_config, other};
 use crate::{
     config::{ClusterProviderConfig, ProviderConfigUsage},
     external::ExternalError,
@@ -272,6 +272,28 @@ async fn a_deletion_that_was_refused_is_tried_again_when_what_refers_to_it_is_go
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_others_need_for_their_own_deletion_goes_after_them_within_a_minute() {
+    let lab = Lab::settled(&fake_with_secret("a", 3)).await;
+    let mut reader = fake("reader", 1);
+    reader.spec.for_provider.password_secret_ref = Some(SecretKeyRef {
+        name: "a".into(),
+        key: "password".into(),
+    });
+    reader.metadata.finalizers = Some(vec!["example.org/slow".into()]);
+    lab.server.put(&reader);
+    lab.settle("reader").await;
+    lab.delete("a");
+    lab.delete("reader");
+    lab.sync();
+    assert!(matches!(lab.pass("a").await, Wake::Throttled(_)));
+    assert_eq!(lab.message("a", "Ready"), "deletion waits for Fake reader");
+    assert!(lab.world.thing("a").is_some());
+    lab.wait(Duration::from_secs(60)).await;
+    assert_eq!(lab.pass("a").await, Wake::Gone);
+    assert!(lab.world.thing("a").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_gone_already_is_forgotten() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.delete("a");
@@ -281,40 +303,4 @@ async fn an_object_that_is_gone_already_is_forgotten() {
     assert_eq!(lab.stale_pass("a").await, Wake::Gone);
     assert_eq!(lab.pass("a").await, Wake::Gone);
     assert!(!lab.trail.take().contains(&"external delete a".to_owned()));
-}
-
-fn default_config() -> crate::dependents::ConfigId {
-    crate::config::session::Configs::<crate::testing::FakeConnector>::id(
-        NAMESPACE,
-        &crate::config::ConfigRef::default(),
-    )
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_interrupted_create_holds_no_deletion_up() {
-    for (object, left) in [(fake_with_secret("a", 3), 0), (orphaned(), 1)] {
-        let mut lab = Lab::new();
-        lab.server.put(&object);
-        // The answer to create never comes back.
-        assert!(lab.pass_until("a", 4, crate::testing::Moment::After).await);
-        assert_eq!(lab.trail.steps().last().unwrap(), "external create a");
-        lab.restart();
-        lab.delete("a");
-        lab.settle("a").await;
-        assert!(lab.get("a").is_none());
-        assert_eq!(lab.world.names().len(), left);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_requested_pass_is_acknowledged_while_deletion_waits() {
-    let lab = Lab::settled(&fake("a", 3)).await;
-    lab.edit("a", |object| {
-        object["metadata"]["finalizers"] = json!([FINALIZER, "example.org/backup"]);
-    });
-    lab.delete("a");
-    lab.annotate("a", crate::resource::RECONCILE_REQUESTED, "now");
-    lab.pass("a").await;
-    let status = lab.object("a").status.unwrap();
-    assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
 }
