@@ -210,4 +210,17 @@ async fn a_right_that_nobody_needs_is_not_missed() {
     desk.lab.world.forbid_create(true);
     desk.pass().await;
     assert_eq!(desk.condition("RightsComplete").0, "True/Complete");
+async fn a_changed_config_opens_a_new_session_and_wakes_everybody() {
+    let desk = Desk::new(Lab::settled(&fake("a", 1)).await);
+    desk.pass().await;
+    desk.lab.queued();
+    let other = crate::testing::lab::secret("system", "other", &[("password", "new")]);
+    desk.lab.server.put(&other);
+    desk.lab.server.edit::<Config>("", "default", |config| {
+        config["spec"]["passwordSecretRef"]["name"] = json!("other");
+    });
+    desk.control.applied(desk.config().unwrap());
+    desk.pass().await;
+    assert_eq!(desk.lab.world.connections(), 2);
+    assert!(desk.lab.queued().contains(&"a".to_owned()));
 }
