@@ -1,11 +1,11 @@
 //! What must be true of the tree and no compiler checks: generated files are fresh, every kind has an
-//! example, every Rust file is compiled, no file is too long.
+//! example, every Rust file is compiled, no file is too long, the runtime's contract names tests that exist.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::crds;
+use crate::{contract, crds};
 
 /// A file longer than this hides a concept that wants a name.
 const LONGEST_FILE: usize = 500;
@@ -17,6 +17,7 @@ const LONGEST_FILE: usize = 500;
 pub fn check(root: &Path) -> anyhow::Result<()> {
     let mut findings = stale(root)?;
     findings.extend(without_example(root)?);
+    findings.extend(contract::findings(root)?);
     let sources = rust_files(root)?;
     findings.extend(too_long(root, &sources)?);
     findings.extend(orphans(root, &sources)?);

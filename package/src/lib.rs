@@ -5,6 +5,7 @@
 //! images to packages, [`registry`] pushes them, and [`check`] refuses a tree that is not in order.
 
 pub mod check;
+mod contract;
 pub mod crds;
 pub mod layer;
 pub mod oci;

@@ -1,5 +1,7 @@
 //! The container images that the cluster itself needs, made here from binaries that the cache holds.
 
+mod vcluster;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +14,14 @@ use crate::paths::{self, Paths};
 use crate::tools::Tools;
 use crate::{command, process};
 
+pub use vcluster::{ETCD, VCLUSTER, VCLUSTER_KUBERNETES};
+
 /// The image every pod's sandbox runs.
 pub(crate) const PAUSE: &str = "localhost/pause:1";
 /// A shell for whoever needs a pod that does something.
 pub const BUSYBOX: &str = "localhost/busybox:1";
 /// The cluster's name server.
-pub(crate) const COREDNS: &str = "localhost/coredns:1.14.7";
+pub const COREDNS: &str = "localhost/coredns:1.14.7";
 /// Crossplane and its RBAC manager.
 pub(crate) const CROSSPLANE: &str = "localhost/crossplane:v2.4.0";
 
@@ -36,18 +40,20 @@ pub(crate) async fn archives(
     let coredns = cached(paths, COREDNS, &build_name(&tools.coredns()), || async {
         image(
             Tree::new().file("/coredns", std::fs::read(tools.coredns())?, 0o755),
-            "/coredns",
+            &["/coredns"],
         )
     })
     .await?;
     let build = build_name(&tools.crossplane());
     let crossplane = cached(paths, CROSSPLANE, &build, || async { crossplane(tools) }).await?;
-    Ok(vec![
+    let mut archives = vec![
         (PAUSE, pause),
         (BUSYBOX, busybox),
         (COREDNS, coredns),
         (CROSSPLANE, crossplane),
-    ])
+    ];
+    archives.extend(vcluster::archives(paths, tools).await?);
+    Ok(archives)
 }
 
 /// The directory of the keyed build a binary belongs to, which names its content.
@@ -79,10 +85,10 @@ async fn cached<F: Future<Output = anyhow::Result<Image>>>(
     Ok(target)
 }
 
-fn image(tree: Tree, entrypoint: &str) -> anyhow::Result<Image> {
+fn image(tree: Tree, entrypoint: &[&str]) -> anyhow::Result<Image> {
     let tree = tree.directory("/tmp", 0o1777).directory("/etc", 0o755);
     let execution = Execution {
-        entrypoint: vec![entrypoint.to_owned()],
+        entrypoint: entrypoint.iter().map(|word| (*word).to_owned()).collect(),
         env: vec!["PATH=/usr/local/bin:/bin".to_owned()],
         ..Execution::default()
     };
@@ -104,17 +110,21 @@ async fn pause(paths: &Paths) -> anyhow::Result<Image> {
     command::feed(&mut compile, include_str!("../images/pause.c")).await?;
     image(
         Tree::new().file("/pause", std::fs::read(&binary)?, 0o755),
-        "/pause",
+        &["/pause"],
     )
 }
 
 fn busybox() -> anyhow::Result<Image> {
+    image(shell(Tree::new())?, &["/bin/sh"])
+}
+
+/// The tree with a shell and the commands that go with it.
+fn shell(tree: Tree) -> anyhow::Result<Tree> {
     let binary = command::require("busybox", "install busybox-static")?;
-    let tree = Tree::new().file("/bin/busybox", std::fs::read(binary)?, 0o755);
-    let tree = APPLETS.iter().fold(tree, |tree, applet| {
+    let tree = tree.file("/bin/busybox", std::fs::read(binary)?, 0o755);
+    Ok(APPLETS.iter().fold(tree, |tree, applet| {
         tree.symlink(&format!("/bin/{applet}"), "busybox")
-    });
-    image(tree, "/bin/sh")
+    }))
 }
 
 fn crossplane(tools: &Tools) -> anyhow::Result<Image> {
@@ -140,7 +150,7 @@ fn crossplane(tools: &Tools) -> anyhow::Result<Image> {
             }
         }
     }
-    image(tree, "/usr/local/bin/crossplane")
+    image(tree, &["/usr/local/bin/crossplane"])
 }
 
 /// Imports an image archive into the node.

@@ -46,7 +46,7 @@ mod wait;
 pub use crossplane::CROSSPLANE_NAMESPACE;
 pub use host_process::HostProcess;
 pub use host_provider::HostProvider;
-pub use image::BUSYBOX;
+pub use image::{BUSYBOX, COREDNS, ETCD, VCLUSTER, VCLUSTER_KUBERNETES};
 pub use namespace::Namespace;
 pub use network::ADDRESS;
 pub use openbao::{OpenBao, VAULT_SERVICE};

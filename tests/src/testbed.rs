@@ -123,6 +123,17 @@ impl Testbed {
         image::import(&self.paths, archive).await
     }
 
+    /// Makes the images of virtual clusters and imports those that the node lacks.
+    pub async fn import_vcluster_images(&self) -> anyhow::Result<()> {
+        let _lock = Lock::acquire(&self.paths).await?;
+        crate::node::import_images(&self.paths, &Tools::build(&self.paths).await?).await
+    }
+
+    /// vCluster's Helm chart, as its module carries it: without a version.
+    pub async fn vcluster_chart(&self) -> anyhow::Result<PathBuf> {
+        Ok(Tools::build(&self.paths).await?.vcluster_chart())
+    }
+
     /// Writes a kubeconfig with which a process on this machine has the rights of the ServiceAccount.
     pub async fn service_account_kubeconfig(
         &self,

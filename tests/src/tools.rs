@@ -75,6 +75,22 @@ const CROSSPLANE_CLI: GoTool = GoTool {
     files: None,
 };
 
+const VCLUSTER: GoTool = GoTool {
+    name: "vcluster",
+    module: "vcluster",
+    ldflags: "-s -w -X github.com/loft-sh/vcluster/pkg/telemetry.SyncerVersion=0.36.1",
+    binaries: &[("vcluster", "github.com/loft-sh/vcluster/cmd/vcluster")],
+    files: Some(("github.com/loft-sh/vcluster", "chart")),
+};
+
+const KINE: GoTool = GoTool {
+    name: "kine",
+    module: "kine",
+    ldflags: "-s -w",
+    binaries: &[("kine", "github.com/k3s-io/kine")],
+    files: None,
+};
+
 /// Where each built tool lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
@@ -85,6 +101,8 @@ pub(crate) struct Tools {
     coredns: PathBuf,
     helm: PathBuf,
     crossplane_cli: PathBuf,
+    vcluster: PathBuf,
+    kine: PathBuf,
 }
 
 impl Tools {
@@ -99,6 +117,8 @@ impl Tools {
             coredns: builder.build(&COREDNS).await?,
             helm: builder.build(&HELM).await?,
             crossplane_cli: builder.build(&CROSSPLANE_CLI).await?,
+            vcluster: builder.build(&VCLUSTER).await?,
+            kine: builder.build(&KINE).await?,
         })
     }
 
@@ -136,5 +156,20 @@ impl Tools {
     /// Crossplane's command line client.
     pub(crate) fn crossplane_cli(&self) -> PathBuf {
         self.crossplane_cli.join("bin/crossplane")
+    }
+
+    /// The control plane of a virtual cluster: syncer and proxy, without the API server that it starts.
+    pub(crate) fn vcluster(&self) -> PathBuf {
+        self.vcluster.join("bin/vcluster")
+    }
+
+    /// vCluster's Helm chart.
+    pub(crate) fn vcluster_chart(&self) -> PathBuf {
+        self.vcluster.join("files")
+    }
+
+    /// What lets an API server keep its data in `SQLite`.
+    pub(crate) fn kine(&self) -> PathBuf {
+        self.kine.join("bin/kine")
     }
 }

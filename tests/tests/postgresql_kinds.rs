@@ -16,8 +16,14 @@ mod database;
 mod default_privileges;
 #[path = "postgresql_kinds/grant.rs"]
 mod grant;
+#[path = "postgresql_kinds/grant_revocation.rs"]
+mod grant_revocation;
+#[path = "postgresql_kinds/grant_targets.rs"]
+mod grant_targets;
 #[path = "postgresql_kinds/pass.rs"]
 mod pass;
+#[path = "postgresql_kinds/place.rs"]
+mod place;
 #[path = "postgresql_kinds/role.rs"]
 mod role;
 #[path = "postgresql_kinds/server.rs"]

@@ -26,6 +26,7 @@ mod credential;
 mod plan;
 mod privilege;
 mod report;
+mod retired;
 mod role;
 
 /// Composes a `PostgreSQLInstance`.
@@ -55,10 +56,11 @@ fn resources(plan: &Plan, observed: &Observed) -> Vec<Composed> {
     resources.extend(group_roles);
     let logins = plan.logins.iter();
     resources.extend(logins.map(|login| role::login(plan, observed, login)));
-    resources.extend(privilege::of_owners(plan, observed));
+    resources.push(privilege::of_owners(plan, observed));
     for group in &groups {
         resources.extend(privilege::of_group(plan, observed, group));
     }
+    resources.extend(retired::leaving(plan, observed, &groups));
     if plan.spec.vault.enabled {
         let logins = plan.logins.iter();
         resources.extend(logins.map(|login| credential::composed(plan, observed, login)));

@@ -29,6 +29,11 @@ pub(super) fn object(parts: &[&str]) -> String {
     shortened(parts, "-", LONGEST_OBJECT)
 }
 
+/// Name of a Kubernetes object with a limit of its own.
+pub(super) fn within(longest: usize, parts: &[&str]) -> String {
+    shortened(parts, "-", longest)
+}
+
 /// Joins the parts. What is too long is cut and told apart by a hash of the whole; a short last part
 /// stays readable.
 fn shortened(parts: &[&str], separator: &str, longest: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{change, change_composed, object, request, settled};
+use crate::fixture::{change, change_composed, composed, object, request, settled};
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
 use function_tenancy::run;
 use serde_json::{Value, json};
@@ -109,6 +109,35 @@ fn what_is_wanted_does_not_depend_on_what_is_observed() {
             assert_eq!(object(resource), object(later), "{name}: {key}");
         }
     }
+}
+
+#[test]
+fn a_grant_of_an_older_function_leaves_its_rights_behind_before_it_goes() {
+    let old = |policies: Value| {
+        json!({
+            "apiVersion": "postgresql.pnats.cloud/v1alpha1", "kind": "Grant",
+            "metadata": {"name": "dev-orders-grant-writers-tables", "namespace": "shop"},
+            "spec": {"forProvider": {"privileges": ["SELECT"]}, "managementPolicies": policies},
+        })
+    };
+    let with = |key: &str, object: &Value| {
+        let mut request = settled(&request("three_logins"));
+        let resources = &mut request.observed.as_mut().unwrap().resources;
+        resources.insert(key.into(), composed(object));
+        request
+    };
+    let new = keys(&run(&request("three_logins")));
+    let key = "grant-writers-tables";
+    let response = run(&with(key, &old(json!(["*"]))));
+    let desired = &response.desired.as_ref().unwrap().resources[key];
+    let told = old(json!(["Observe", "Create", "Update", "LateInitialize"]));
+    assert_eq!(object(desired), told);
+    // Once that has arrived it is not wanted any more; the new ones are wanted throughout.
+    assert_eq!(keys(&run(&with(key, &told))), new);
+    assert!(new.is_subset(&keys(&response)));
+    // A group that nobody is in any more takes its rights with it.
+    let gone = with("grant-auditors-tables", &old(json!(["*"])));
+    assert_eq!(keys(&run(&gone)), new);
 }
 
 #[test]

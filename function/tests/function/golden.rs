@@ -131,7 +131,7 @@ fn a_claim_whose_names_are_taken_says_so() {
         .as_mut()
         .unwrap();
     change(composite, |composite| {
-        let message = "Unsynced resources: database, grant-owners-schema, login-orders, and 2 more";
+        let message = "Unsynced resources: database, grant-owners, login-orders, and 2 more";
         composite["status"]["conditions"] =
             json!([condition("Synced", "False", "ReconcileError", message)]);
     });

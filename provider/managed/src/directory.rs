@@ -9,9 +9,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Name, name_of},
+    change::{Changed, Subject},
     condition::{self, READY},
+    input::Input,
     kind::Kind,
+    queue::Key,
     reference::Target,
     resource::ManagedResource,
 };
@@ -39,6 +42,9 @@ pub(crate) struct Referent {
 trait Lookup: Send + Sync {
     fn find(&self, namespace: &str, name: &str) -> Option<Referent>;
     fn all(&self, namespace: &str) -> Vec<Referent>;
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String>;
+    fn standing_for(&self, external_name: &str) -> Vec<Name>;
+    fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String>;
 }
 
 impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
@@ -52,6 +58,40 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
         objects
             .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
             .map(|object| referent(object.as_ref()))
+            .collect()
+    }
+
+    fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.is_deleting())
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .filter(|object| object.external_name() == external_name)
+            .map(|object| object.name_any())
+            .collect()
+    }
+
+    fn standing_for(&self, external_name: &str) -> Vec<Name> {
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.external_name() == external_name)
+            .map(|object| name_of(object.as_ref()))
+            .collect()
+    }
+
+    fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String> {
+        let reads = |object: &ManagedResource<K>| {
+            let inputs = K::inputs(&object.spec.for_provider).0;
+            inputs.iter().any(|input| {
+                matches!(input, Input::SecretKey { namespace: None, name, .. } if name == secret)
+            })
+        };
+        let objects = Self::all(self).into_iter();
+        objects
+            .filter(|object| object.is_deleting())
+            .filter(|object| object.metadata.namespace.as_deref() == Some(namespace))
+            .filter(|object| reads(object))
+            .map(|object| format!("{} {}", K::KIND, object.name_any()))
             .collect()
     }
 }
@@ -127,6 +167,55 @@ impl Directory {
             .get(&(target.group, target.kind))?
             .objects
             .find(namespace, name)
+    }
+
+    /// The objects that a change outside is about.
+    pub(crate) fn subjects(&self, changed: &Changed) -> Vec<Key> {
+        let target = changed.target;
+        let names = match &changed.subject {
+            Subject::Object { namespace, name } => vec![(namespace.clone(), name.clone())],
+            Subject::External(external_name) => {
+                let kinds = self.0.read().expect("no panic while held");
+                let entry = kinds.get(&(target.group, target.kind));
+                entry
+                    .map(|entry| entry.objects.standing_for(external_name))
+                    .unwrap_or_default()
+            }
+        };
+        let names = names.into_iter();
+        names
+            .map(|(namespace, name)| Key {
+                group: target.group,
+                plural: target.plural,
+                namespace,
+                name,
+            })
+            .collect()
+    }
+
+    /// Kind and name of the objects on their way out that read a Secret of their namespace.
+    pub(crate) fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        let mut readers: Vec<_> = kinds
+            .values()
+            .flat_map(|entry| entry.objects.leaving_readers(namespace, secret))
+            .collect();
+        readers.sort();
+        readers
+    }
+
+    /// Names of the objects on their way out that stand for something in the external system.
+    pub(crate) fn leaving(
+        &self,
+        target: Target,
+        namespace: &str,
+        external_name: &str,
+    ) -> Vec<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .get(&(target.group, target.kind))
+            .map(|entry| entry.objects.leaving(namespace, external_name))
+            .unwrap_or_default()
     }
 
     /// All objects of a kind in a namespace.

@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, fmt, future::Future, time::Duration};
 
+use futures::{StreamExt, stream};
+
 use crate::{
+    change::Changes,
     condition::Claim,
     config::ProviderSettings,
     connection::ConnectionDetails,
@@ -75,6 +78,11 @@ pub trait Connector: Send + Sync + 'static {
         &self,
         config: &ResolvedConfig<Self::Settings>,
     ) -> impl Future<Output = Result<Self::Session, ExternalError>> + Send;
+
+    /// Changes the system tells of by itself. Default: none, so that only polls find them.
+    fn changes(&self, _session: &Self::Session) -> Changes {
+        stream::pending().boxed()
+    }
 
     /// Asks the server who it is. Shown in the config's status; an error makes the config not ready.
     fn probe(

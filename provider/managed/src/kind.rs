@@ -27,6 +27,11 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
     /// The category kubectl offers for all kinds of this backend, beside `crossplane` and `managed`.
     const CATEGORY: &'static str;
 
+    /// Others work through the connection Secret of this kind and need it for their own deletion too.
+    /// When several are deleted together, this one goes after those that read its Secret; it waits
+    /// for them up to a minute.
+    const OUTLIVES_READERS: bool = false;
+
     /// Types of conditions this kind reports beside Ready, Synced and `UpToDate`.
     const CONDITIONS: &'static [&'static str] = &[];
 

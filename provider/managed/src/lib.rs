@@ -22,7 +22,8 @@
 //!    fails when somebody else wrote the object; then the credentials), act, observe again.
 //! 7. Turn the outcome, errors included, into a status.
 //! 8. Write the status if it differs, and events.
-//! 9. Wait for the next poll, the back-off, or a change of anything that was read.
+//! 9. Wait for the next poll, the back-off, a change of anything that was read, or for word from the
+//!    external system ([`change`]).
 //!
 //! A new resource costs at most five writes, a steady one none. A pass may die at any point: names are
 //! deterministic, and the next pass observes before it acts.
@@ -114,6 +115,8 @@
 
 #[cfg(feature = "runtime")]
 mod cache;
+#[cfg(feature = "runtime")]
+pub mod change;
 pub mod condition;
 pub mod config;
 pub mod connection;

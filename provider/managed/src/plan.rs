@@ -4,7 +4,7 @@
 //! |----------|------------|---------|---------|-------------|------------|------------|--------------|------|
 //! | yes      | no         | -       | -       | -           | -          | -          | -            | `Finalize` (nothing is observed) |
 //! | yes      | yes        | absent  | -       | -           | -          | -          | -            | `Finalize` |
-//! | yes      | yes        | present | -       | -           | -          | -          | -            | `Delete`, or `Wait` while other finalizers are there |
+//! | yes      | yes        | present | -       | -           | -          | -          | -            | `Delete`, or `Wait` while other finalizers are there, or `Outlive` while leaving resources read its connection Secret |
 //! | no       | -          | absent  | -       | -           | yes        | -          | -            | `Create` |
 //! | no       | -          | absent  | -       | -           | no         | -          | -            | `Missing` |
 //! | no       | -          | present | no      | -           | -          | -          | -            | `Settle` |
@@ -33,6 +33,8 @@ pub enum Step {
     Delete,
     /// Deletion waits for the finalizers of others.
     Wait(Vec<String>),
+    /// Deletion waits for these resources, which are being deleted as well.
+    Outlive(Vec<String>),
     /// Let the object go.
     Finalize,
     /// Nothing to do.
@@ -55,6 +57,8 @@ pub struct Situation {
     pub deleting: bool,
     /// Finalizers that are neither ours nor Kubernetes' own.
     pub foreign_finalizers: Vec<String>,
+    /// Resources on their way out that still need what this one publishes.
+    pub leaving_readers: Vec<String>,
     /// What the management policies allow.
     pub policies: Policies,
     /// What to do about drift.
@@ -70,6 +74,9 @@ pub fn plan(situation: &Situation, found: Found) -> Step {
         (true, Found::Absent) => Step::Finalize,
         (true, Found::Present(_)) if !situation.foreign_finalizers.is_empty() => {
             Step::Wait(situation.foreign_finalizers.clone())
+        }
+        (true, Found::Present(_)) if !situation.leaving_readers.is_empty() => {
+            Step::Outlive(situation.leaving_readers.clone())
         }
         (true, Found::Present(_)) => Step::Delete,
         (false, Found::Absent) if situation.policies.create => Step::Create,
@@ -98,6 +105,7 @@ mod tests {
         Situation {
             deleting,
             foreign_finalizers: Vec::new(),
+            leaving_readers: Vec::new(),
             policies,
             drift_policy: DriftPolicy::Correct,
             cause: Cause::External,
@@ -181,6 +189,17 @@ mod tests {
         assert_eq!(
             plan(&situation, differs()),
             Step::Wait(vec!["example.org/backup".into()])
+        );
+        assert_eq!(plan(&situation, Found::Absent), Step::Finalize);
+    }
+
+    #[test]
+    fn deletion_waits_for_leaving_resources_that_need_what_is_published() {
+        let mut situation = situation(true, &[ManagementAction::All]);
+        situation.leaving_readers = vec!["RemoteObject app".into()];
+        assert_eq!(
+            plan(&situation, differs()),
+            Step::Outlive(vec!["RemoteObject app".into()])
         );
         assert_eq!(plan(&situation, Found::Absent), Step::Finalize);
     }

@@ -78,7 +78,8 @@ impl Provider {
 
     /// Adds an API group whose servers are reached through `connector`.
     pub fn group<C: Connector>(&mut self, connector: C) -> Group<C> {
-        let configs = Arc::new(Configs::new(self.runtime.client.clone(), connector));
+        let client = self.runtime.client.clone();
+        let configs = Arc::new(Configs::new(client, connector, self.runtime.heard()));
         self.config::<ProviderConfig<C::Settings>, C>(&configs, |configs| &configs.namespaced);
         self.config::<ClusterProviderConfig<C::Settings>, C>(&configs, |configs| &configs.cluster);
         let (runtime, usages) = (Arc::clone(&self.runtime), Arc::clone(&configs));

@@ -124,6 +124,7 @@ where
         let situation = Situation {
             deleting: self.object.is_deleting(),
             foreign_finalizers: foreign_finalizers(&self.object),
+            leaving_readers: self.leaving_readers(),
             policies,
             drift_policy: self.object.spec.drift_policy,
             cause,
@@ -131,6 +132,7 @@ where
         match plan(&situation, verdict::found(&observation)) {
             Step::Finalize => self.finalize(false).await,
             Step::Wait(finalizers) => Ok(verdict::waiting(&finalizers)),
+            Step::Outlive(readers) => Ok(verdict::outliving(&readers)),
             Step::Delete => self.delete(&session, &desired).await,
             Step::Missing => Ok(self.missing()),
             Step::Create => self.create(&session, desired, &observation).await,

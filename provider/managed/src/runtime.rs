@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
+    change::Heard,
     dependents::{Dependents, ObjectId, Source},
     directory::Directory,
     event::Recorder,
@@ -95,6 +96,16 @@ impl Runtime {
         for reader in self.dependents.of(source) {
             self.queue.add(reader, Priority::Normal);
         }
+    }
+
+    /// Has everything that a change is about looked at.
+    pub(crate) fn heard(self: &Arc<Self>) -> Heard {
+        let runtime = Arc::clone(self);
+        Arc::new(move |changed| {
+            for key in runtime.directory.subjects(&changed) {
+                runtime.queue.add(key, Priority::Normal);
+            }
+        })
     }
 
     /// Starts a watch for each kind that is read by field and not ours.

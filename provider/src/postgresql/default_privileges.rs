@@ -1,7 +1,8 @@
 //! The kind `DefaultPrivileges`: what a role may do with objects that another role makes later.
 //!
 //! One entry is known by its creator, schema (or none), type of object and receiver; entries that
-//! differ in any of these do not touch each other.
+//! differ in any of these do not touch each other. A resource has one type of object, written out in
+//! the spec, or a list of targets.
 
 #![expect(
     unreachable_pub,
@@ -41,7 +42,15 @@ pub struct DefaultPrivileges;
     "the database is not given; set database, databaseRef or databaseSelector"
 ))]
 #[x_kube(validation = (
-    "!has(self.schema) || self.objectType != 'schema'",
+    "has(self.targets) || (has(self.objectType) && has(self.privileges))",
+    "nothing is granted; set objectType and privileges, or targets"
+))]
+#[x_kube(validation = (
+    "!has(self.targets) || !(has(self.objectType) || has(self.privileges) || has(self.withOption) || has(self.schema))",
+    "targets stand alone; move the other privileges into targets"
+))]
+#[x_kube(validation = (
+    "!has(self.schema) || !has(self.objectType) || self.objectType != 'schema'",
     "a schema is not in a schema; remove schema"
 ))]
 pub struct DefaultPrivilegesParameters {
@@ -81,7 +90,36 @@ pub struct DefaultPrivilegesParameters {
     #[schemars(length(min = 1, max = 63))]
     pub schema: Option<String>,
     /// Type of the objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_type: Option<ObjectType>,
+    /// What is granted, in the words of SQL, such as `SELECT`; `ALL` stands for every privilege the
+    /// server knows for the type of object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1), inner(regex(pattern = r"^[A-Z]+( [A-Z]+)*$")))]
+    pub privileges: Vec<String>,
+    /// `GRANT`: the role may grant the privileges to others. Not set: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_option: Option<GrantOption>,
+    /// Several types of objects, instead of the one that the fields beside it describe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32))]
+    pub targets: Vec<DefaultPrivilegesTarget>,
+}
+
+/// Privileges on future objects of one type.
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!has(self.schema) || self.objectType != 'schema'",
+    "a schema is not in a schema; remove schema"
+))]
+pub struct DefaultPrivilegesTarget {
+    /// Type of the objects.
     pub object_type: ObjectType,
+    /// Schema the objects are made in. Not set: every schema of the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub schema: Option<String>,
     /// What is granted, in the words of SQL, such as `SELECT`; `ALL` stands for every privilege the
     /// server knows for the type of object.
     #[schemars(length(min = 1), inner(regex(pattern = r"^[A-Z]+( [A-Z]+)*$")))]
@@ -89,6 +127,22 @@ pub struct DefaultPrivilegesParameters {
     /// `GRANT`: the role may grant the privileges to others. Not set: it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with_option: Option<GrantOption>,
+}
+
+impl DefaultPrivilegesParameters {
+    /// What the privileges are on: the list, or the one type that is written out; none without a type.
+    pub fn targets(&self) -> Vec<DefaultPrivilegesTarget> {
+        if !self.targets.is_empty() {
+            return self.targets.clone();
+        }
+        let one = self.object_type.map(|object_type| DefaultPrivilegesTarget {
+            object_type,
+            schema: self.schema.clone(),
+            privileges: self.privileges.clone(),
+            with_option: self.with_option,
+        });
+        one.into_iter().collect()
+    }
 }
 
 /// A type of object that default privileges exist for.
@@ -112,6 +166,23 @@ pub enum ObjectType {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DefaultPrivilegesObservation {
+    /// Privileges the role will hold on new objects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privileges: Vec<String>,
+    /// Those of them the role may grant to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grantable: Vec<String>,
+    /// The same for each of the targets, when the spec lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<DefaultPrivilegesTargetObservation>,
+}
+
+/// What was found for one target.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DefaultPrivilegesTargetObservation {
+    /// What the privileges are on, such as `table in schema public`.
+    pub target: String,
     /// Privileges the role will hold on new objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub privileges: Vec<String>,

@@ -2,6 +2,9 @@
 //!
 //! A Grant adds and never takes away what others granted: it revokes only what it granted itself and
 //! what has left its spec since. Memberships are not grants here; they belong to the Role.
+//!
+//! It has one target, written out in the spec, or a list of them. Whatever it has to change in its
+//! database is changed in one transaction.
 
 #![expect(
     unreachable_pub,
@@ -10,6 +13,8 @@
 
 #[cfg(feature = "backends")]
 mod client;
+#[cfg(feature = "backends")]
+mod request;
 
 use kube::KubeSchema;
 use managed::{
@@ -22,14 +27,14 @@ use serde::{Deserialize, Serialize};
 use super::{database::Database, role::Role};
 
 #[cfg(feature = "backends")]
-pub(super) use client::given;
+pub(super) use request::given;
 
 /// Privileges of a role on objects of a `PostgreSQL` server.
 #[derive(Clone, Debug)]
 pub struct Grant;
 
 /// `spec.forProvider` of a Grant. What the privileges are on follows from what is set: a database
-/// alone, a database and a schema, or objects in a schema.
+/// alone, a database and a schema, or objects in a schema. `targets` lists several of these.
 #[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
@@ -41,8 +46,16 @@ pub struct Grant;
     "the database is not given; set database, databaseRef or databaseSelector"
 ))]
 #[x_kube(validation = (
+    "has(self.privileges) || has(self.targets)",
+    "nothing is granted; set privileges, or targets"
+))]
+#[x_kube(validation = (
+    "!has(self.targets) || !(has(self.privileges) || has(self.withOption) || has(self.schema) || has(self.tables) || has(self.sequences) || has(self.routines) || has(self.allInSchema))",
+    "targets stand alone; move the other privileges into targets"
+))]
+#[x_kube(validation = (
     "[has(self.tables), has(self.sequences), has(self.routines), has(self.allInSchema)].filter(set, set).size() <= 1",
-    "a Grant is on one type of object; make another Grant for the other type"
+    "these privileges are on one type of object; list each type in targets"
 ))]
 #[x_kube(validation = (
     "has(self.schema) || !(has(self.tables) || has(self.sequences) || has(self.routines) || has(self.allInSchema))",
@@ -51,6 +64,7 @@ pub struct Grant;
 pub struct GrantParameters {
     /// What is granted, in the words of SQL, such as `SELECT` or `CONNECT`; `ALL` stands for every
     /// privilege the server knows for the type of object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1), inner(regex(pattern = r"^[A-Z]+( [A-Z]+)*$")))]
     pub privileges: Vec<String>,
     /// `GRANT`: the role may grant the privileges to others. Not set: it may not.
@@ -93,6 +107,66 @@ pub struct GrantParameters {
     /// poll. For those made later by a known role see the kind `DefaultPrivileges`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_in_schema: Option<SchemaObjects>,
+    /// Several things to grant privileges on, instead of the one that the fields beside it describe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32))]
+    pub targets: Vec<GrantTarget>,
+}
+
+/// Privileges on a database, a schema, or objects in a schema. Without a schema they are on the database.
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "[has(self.tables), has(self.sequences), has(self.routines), has(self.allInSchema)].filter(set, set).size() <= 1",
+    "a target is on one type of object; make another target for the other type"
+))]
+#[x_kube(validation = (
+    "has(self.schema) || !(has(self.tables) || has(self.sequences) || has(self.routines) || has(self.allInSchema))",
+    "objects are in a schema; set schema"
+))]
+pub struct GrantTarget {
+    /// What is granted, in the words of SQL, such as `SELECT` or `CONNECT`; `ALL` stands for every
+    /// privilege the server knows for the type of object.
+    #[schemars(length(min = 1), inner(regex(pattern = r"^[A-Z]+( [A-Z]+)*$")))]
+    pub privileges: Vec<String>,
+    /// `GRANT`: the role may grant the privileges to others. Not set: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_option: Option<GrantOption>,
+    /// Schema that the privileges are on or in. Not set: they are on the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub schema: Option<String>,
+    /// Tables, views, materialized views and foreign tables of the schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<String>,
+    /// Sequences of the schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<String>,
+    /// Functions and procedures of the schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routines: Vec<Routine>,
+    /// Every object of this type that is in the schema at the time; new ones are noticed on the next
+    /// poll. For those made later by a known role see the kind `DefaultPrivileges`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_in_schema: Option<SchemaObjects>,
+}
+
+impl GrantParameters {
+    /// What the privileges are on: the list, or the one target that is written out.
+    pub fn targets(&self) -> Vec<GrantTarget> {
+        if !self.targets.is_empty() {
+            return self.targets.clone();
+        }
+        vec![GrantTarget {
+            privileges: self.privileges.clone(),
+            with_option: self.with_option,
+            schema: self.schema.clone(),
+            tables: self.tables.clone(),
+            sequences: self.sequences.clone(),
+            routines: self.routines.clone(),
+            all_in_schema: self.all_in_schema,
+        }]
+    }
 }
 
 /// May the privileges be passed on.
@@ -130,6 +204,29 @@ pub struct Routine {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantObservation {
+    /// Wanted privileges that the role holds on every object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privileges: Vec<String>,
+    /// How many objects the privileges are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<i64>,
+    /// Listed objects that do not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_objects: Vec<String>,
+    /// Other roles that granted the same privileges; they stay when the Grant is deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_granted_by: Vec<String>,
+    /// The same for each of the targets, when the spec lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<GrantTargetObservation>,
+}
+
+/// What was found for one target.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantTargetObservation {
+    /// What the privileges are on, such as `tables in schema public`.
+    pub target: String,
     /// Wanted privileges that the role holds on every object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub privileges: Vec<String>,

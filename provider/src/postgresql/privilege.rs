@@ -1,15 +1,19 @@
 //! Granting and revoking privileges, for the kinds Grant and `DefaultPrivileges` alike.
 //!
-//! What a resource asks for is a [`Wanted`]: privileges of one role at one [`Place`]. It is compared
-//! with the access control lists; what is missing is granted, and what an earlier spec granted and
-//! this one does not ask for is revoked. What others granted is never touched: a revoke by us takes
-//! back only what the object's owner, for whom we act, has granted.
+//! What a resource asks for is a [`Request`]: for each of its targets a [`Wanted`], privileges of one
+//! role at one [`Place`]. It is compared with the access control lists, all in one query; what is
+//! missing is granted, and what an earlier spec granted and this one does not ask for is revoked, all in
+//! one transaction. What others granted is never touched: a revoke by us takes back only what the
+//! object's owner, for whom we act, has granted.
 
 mod catalog;
 mod change;
 mod class;
+mod difference;
 mod holding;
+mod label;
 mod ledger;
+mod look;
 mod survey;
 
 pub use self::{
@@ -17,8 +21,9 @@ pub use self::{
     change::{Change, Verb},
     class::Class,
     holding::{carry_out, holdings},
+    label::spelled,
     ledger::Entry,
-    survey::Survey,
+    survey::{Survey, Surveyed},
 };
 
 use std::collections::BTreeSet;
@@ -38,17 +43,6 @@ pub struct Place {
     pub creator: Option<String>,
 }
 
-impl Place {
-    /// The database whose catalogs know it. A database's own privileges are known everywhere, so that
-    /// they can be asked for when the database is gone.
-    pub fn seen_from<'a>(&'a self, default_database: &'a str) -> &'a str {
-        match self.class {
-            Class::Database => default_database,
-            _ => &self.database,
-        }
-    }
-}
-
 /// Privileges of one role at one place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Wanted {
@@ -60,4 +54,13 @@ pub struct Wanted {
     pub privileges: BTreeSet<String>,
     /// The role may grant them to others.
     pub is_grantable: bool,
+}
+
+/// Everything one resource asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// One for each target; at least one.
+    pub wanted: Vec<Wanted>,
+    /// The spec lists its targets, so the names of its fields begin with the target.
+    pub is_list: bool,
 }

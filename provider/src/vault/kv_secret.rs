@@ -34,6 +34,8 @@ mod source;
 #[cfg(feature = "backends")]
 mod template;
 
+use super::PATH_RULE;
+pub use super::adoption::Adopt;
 pub use source::{Encoding, FieldRef, ValueSource};
 
 /// The content of a path of a KV v2 secrets engine.
@@ -65,7 +67,8 @@ pub struct KvSecretParameters {
     #[serde(default)]
     pub strategy: Strategy,
     /// Whether something that exists at the path and is not marked as this resource's may be taken
-    /// over. Default `Never`.
+    /// over. With `Merge`, `Never` concerns only keys that are in `data` and hold another value.
+    /// Default `Never`.
     #[serde(default)]
     pub adopt: Adopt,
     /// What becomes of the path when this resource is deleted. Default `SoftDelete`.
@@ -84,18 +87,6 @@ pub enum Strategy {
     Merge,
     /// The path is written once, when it holds nothing. What is there later is left alone.
     CreateOnly,
-}
-
-/// Whether something at the path that is not this resource's may be taken over.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-pub enum Adopt {
-    /// No. With `Merge` this concerns only keys that are in `data` and hold another value.
-    #[default]
-    Never,
-    /// If nobody has left a mark.
-    IfUnowned,
-    /// Even from somebody who has left a mark.
-    Always,
 }
 
 /// What becomes of the path when the resource is deleted. With `Merge` the resource's own keys are
@@ -136,9 +127,6 @@ pub struct KvSecretObservation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<String>,
 }
-
-/// Segments between single slashes that neither Vault's router nor a policy reads as anything else.
-const PATH_RULE: &str = r"self.matches('^[^/*+\\s]+( +[^/*+\\s]+)*(/[^/*+\\s]+( +[^/*+\\s]+)*)*$') && !self.matches('(^|/)[.][.]?(/|$)')";
 
 impl KvSecretParameters {
     /// Parameters for a path below the mount `secret`, with the default policies.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
-    call::{Call, Reply},
+    call::{Call, Reply, Verb},
     error::Error,
     login::{Identity, Login},
     settings::Settings,
@@ -85,6 +85,20 @@ impl Session {
             }
             outcome => outcome,
         }
+    }
+
+    /// Sends a request that changes something. A write to what does not exist in the API fails; to
+    /// delete what is gone succeeds.
+    pub(super) async fn change(&self, call: &Call) -> Result<(), Error> {
+        let reply = self.send(call).await?;
+        if reply.not_found && call.verb != Verb::Delete {
+            return Err(Error::Refused {
+                operation: call.operation(),
+                status: 404,
+                cause: "there is no such path in its API".into(),
+            });
+        }
+        Ok(())
     }
 
     /// Makes sure that KV version 2 is mounted there: on version 1 the same requests would write

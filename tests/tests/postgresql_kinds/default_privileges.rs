@@ -3,14 +3,14 @@
 use managed::external::{Desired, ExternalClient as _, Observation};
 use provider_tenancy::postgresql::{
     DefaultPrivileges, Role,
-    default_privileges::{DefaultPrivilegesParameters, ObjectType},
+    default_privileges::{DefaultPrivilegesParameters, DefaultPrivilegesTarget, ObjectType},
     grant::GrantOption,
     role::RoleParameters,
 };
 
 use crate::{
-    grant::{Place, place},
-    pass::{apply, remove, repairs, status, wanted},
+    pass::{apply, drift, remove, repairs, status, wanted},
+    place::{Place, place, sorted},
     server::on_every_server,
 };
 
@@ -26,7 +26,7 @@ fn default(
         role: Some(place.role.clone()),
         database: Some(place.database.clone()),
         schema: schema.map(str::to_owned),
-        object_type,
+        object_type: Some(object_type),
         privileges: privileges.iter().map(|one| (*one).to_owned()).collect(),
         ..DefaultPrivilegesParameters::default()
     };
@@ -146,6 +146,62 @@ async fn default_privileges_that_differ_in_schema_or_creator_are_apart() {
             "default r in schema INSERT*"
         );
         remove(&server.session, &mut first).await;
+        assert_eq!(place.privileges(server).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn several_types_in_one_list_are_given_named_and_taken_back() {
+    on_every_server("defaultlist", async |server| {
+        let place = place(server).await;
+        let of_type = |object_type, privilege: &str| DefaultPrivilegesTarget {
+            object_type,
+            privileges: vec![privilege.to_owned()],
+            ..DefaultPrivilegesTarget::default()
+        };
+        let parameters = DefaultPrivilegesParameters {
+            target_role: Some(place.owner.clone()),
+            role: Some(place.role.clone()),
+            database: Some(place.database.clone()),
+            targets: vec![
+                of_type(ObjectType::Schema, "USAGE"),
+                of_type(ObjectType::Table, "SELECT"),
+                of_type(ObjectType::Function, "EXECUTE"),
+                DefaultPrivilegesTarget {
+                    schema: Some("s p".into()),
+                    ..of_type(ObjectType::Sequence, "USAGE")
+                },
+            ],
+            ..DefaultPrivilegesParameters::default()
+        };
+        let mut list = wanted::<DefaultPrivileges>("d", parameters);
+        apply(&server.session, &mut list).await;
+        let given = "default S in schema USAGE, default f EXECUTE, default n USAGE, default r SELECT";
+        let privileges = place.privileges(server).await;
+        assert_eq!(sorted(&privileges), sorted(given));
+        let seen = status(&server.session, &list).await.targets;
+        let seen: Vec<_> = seen.iter().map(|target| target.target.as_str()).collect();
+        assert_eq!(seen, ["schema", "table", "function", "sequence in schema s p"]);
+        let by_hand = format!(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE \"{0}\" REVOKE SELECT ON TABLES FROM \"{1}\";
+             ALTER DEFAULT PRIVILEGES FOR ROLE \"{0}\" IN SCHEMA \"s p\" REVOKE USAGE ON SEQUENCES FROM \"{1}\"",
+            place.owner, place.role
+        );
+        server.sql(&place.database, &by_hand).await;
+        let fields = [
+            "targets[table].privileges",
+            "targets[sequence in schema s p].privileges",
+        ];
+        repairs(&server.session, &mut list, &by_hand, &fields).await;
+        // A target that leaves the list.
+        list.parameters.targets.remove(1);
+        assert_eq!(
+            drift(&server.session, &list).await,
+            ["targets[table].privileges"]
+        );
+        apply(&server.session, &mut list).await;
+        remove(&server.session, &mut list).await;
         assert_eq!(place.privileges(server).await, "");
     })
     .await;

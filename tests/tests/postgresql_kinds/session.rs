@@ -7,8 +7,8 @@ use managed::input::Value;
 use provider_tenancy::postgresql::{
     Address, Database, DefaultPrivileges, Grant, Role, Session, Tls,
     database::{DatabaseParameters, PublicPrivileges},
-    default_privileges::DefaultPrivilegesParameters,
-    grant::GrantParameters,
+    default_privileges::{DefaultPrivilegesParameters, ObjectType},
+    grant::{GrantParameters, GrantTarget, SchemaObjects},
     role::{Membership, RoleParameters, RolePrivileges},
     settings::SslMode,
 };
@@ -162,11 +162,11 @@ async fn a_steady_poll_is_a_few_queries_and_no_secret_reaches_the_log() {
             );
         }
         println!(
-            "  {} statements for a steady poll of 5 resources",
+            "  {} statements for a steady poll of 6 resources",
             statements.len()
         );
-        // One a resource; one more inside the database, whose schema is looked after since 15.
-        let expected = if server.postgres.major > 14 { 6 } else { 5 };
+        // One a resource, however many targets it has; one more inside the database, whose schema is looked after since 15.
+        let expected = if server.postgres.major > 14 { 7 } else { 6 };
         assert_eq!(statements.len(), expected, "{statements:#?}");
         let password = tenant
             .login
@@ -190,6 +190,7 @@ struct Tenant {
     login: managed::external::Desired<Role>,
     database: managed::external::Desired<Database>,
     grant: managed::external::Desired<Grant>,
+    wide: managed::external::Desired<Grant>,
     default: managed::external::Desired<DefaultPrivileges>,
 }
 
@@ -233,6 +234,8 @@ async fn tenant(server: &Server) -> Tenant {
         },
     );
     apply(&server.session, &mut grant).await;
+    let mut wide = wanted::<Grant>("w", wide(&login.external_name, &database.external_name));
+    apply(&server.session, &mut wide).await;
     let mut default = wanted::<DefaultPrivileges>(
         "d",
         DefaultPrivilegesParameters {
@@ -240,6 +243,7 @@ async fn tenant(server: &Server) -> Tenant {
             target_role: Some(owner.external_name.clone()),
             role: Some(login.external_name.clone()),
             database: Some(database.external_name.clone()),
+            object_type: Some(ObjectType::Table),
             ..DefaultPrivilegesParameters::default()
         },
     );
@@ -249,7 +253,28 @@ async fn tenant(server: &Server) -> Tenant {
         login,
         database,
         grant,
+        wide,
         default,
+    }
+}
+
+/// Privileges on the database, and on all there is in the schema public.
+fn wide(role: &str, database: &str) -> GrantParameters {
+    let on_database = GrantTarget {
+        privileges: vec!["TEMPORARY".into()],
+        ..GrantTarget::default()
+    };
+    let in_schema = GrantTarget {
+        privileges: vec!["SELECT".into()],
+        schema: Some("public".into()),
+        all_in_schema: Some(SchemaObjects::Tables),
+        ..GrantTarget::default()
+    };
+    GrantParameters {
+        role: Some(role.to_owned()),
+        database: Some(database.to_owned()),
+        targets: vec![on_database, in_schema],
+        ..GrantParameters::default()
     }
 }
 
@@ -261,6 +286,7 @@ impl Tenant {
             drift(session, &self.login).await,
             drift(session, &self.database).await,
             drift(session, &self.grant).await,
+            drift(session, &self.wide).await,
             drift(session, &self.default).await,
         ];
         assert!(found.iter().all(Vec::is_empty), "{found:?}");

@@ -9,12 +9,15 @@
 //! Routines: `PostgreSQL` lets PUBLIC execute every new one; the owner takes that back where it matters.
 //! Up to `PostgreSQL` 14 the schema `public` does not belong to the owner of the database, which is why
 //! the owners are granted it. Objects the owner makes later are covered in every schema.
+//!
+//! A group has one Grant and one `DefaultPrivileges`, so that a claim is few resources: each makes events
+//! that Crossplane works off one by one.
 
-use managed::{ManagedResource, reference::NamedReference};
+use managed::{Kind, ManagedResource, reference::NamedReference};
 use provider_tenancy::postgresql::{
     DefaultPrivileges, Grant,
-    default_privileges::{DefaultPrivilegesParameters, ObjectType},
-    grant::{GrantParameters, SchemaObjects},
+    default_privileges::{DefaultPrivilegesParameters, DefaultPrivilegesTarget, ObjectType},
+    grant::{GrantParameters, GrantTarget, SchemaObjects},
 };
 
 use super::plan::{Group, Plan};
@@ -45,17 +48,6 @@ impl Target {
         Self::Sequences,
         Self::Routines,
     ];
-
-    /// Last part of names and keys.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Database => "database",
-            Self::Schema => "schema",
-            Self::Tables => "tables",
-            Self::Sequences => "sequences",
-            Self::Routines => "routines",
-        }
-    }
 
     const fn objects(self) -> Option<SchemaObjects> {
         match self {
@@ -93,60 +85,51 @@ impl Target {
 }
 
 /// What the owners need beside owning the database.
-pub(super) fn of_owners(plan: &Plan, observed: &Observed) -> Vec<Composed> {
-    grants(plan, observed, &plan.owners)
+pub(super) fn of_owners(plan: &Plan, observed: &Observed) -> Composed {
+    now(plan, observed, &plan.owners)
 }
 
 /// What members of a group may do, now and later.
-pub(super) fn of_group(plan: &Plan, observed: &Observed, group: &Group) -> Vec<Composed> {
-    let mut resources = grants(plan, observed, group);
-    let later = Target::ALL.into_iter().filter_map(|target| {
-        let privileges = default_privileges(plan, group, target)?;
-        let key = format!("default-{}-{}", group.label, target.label());
-        Some(Composed::new(observed, key, Aspect::Access, &privileges))
-    });
-    resources.extend(later);
-    resources
+pub(super) fn of_group(plan: &Plan, observed: &Observed, group: &Group) -> [Composed; 2] {
+    [now(plan, observed, group), later(plan, observed, group)]
 }
 
-fn grants(plan: &Plan, observed: &Observed, group: &Group) -> Vec<Composed> {
-    let granted = Target::ALL
-        .into_iter()
-        .filter(|target| !target.privileges(group.profile).is_empty());
-    let composed = granted.map(|target| {
-        let key = format!("grant-{}-{}", group.label, target.label());
-        Composed::new(observed, key, Aspect::Access, &grant(plan, group, target))
+fn now(plan: &Plan, observed: &Observed, group: &Group) -> Composed {
+    let targets = Target::ALL.into_iter().filter_map(|target| {
+        let privileges = owned(target.privileges(group.profile));
+        (!privileges.is_empty()).then(|| GrantTarget {
+            privileges,
+            schema: (target != Target::Database).then(|| SCHEMA.to_owned()),
+            all_in_schema: target.objects(),
+            ..GrantTarget::default()
+        })
     });
-    composed.collect()
-}
-
-fn grant(plan: &Plan, group: &Group, target: Target) -> ManagedResource<Grant> {
     let parameters = GrantParameters {
-        privileges: owned(target.privileges(group.profile)),
         role: Some(group.role.clone()),
         role_ref: Some(NamedReference::to(&group.object)),
         database: Some(plan.database.name.clone()),
         database_ref: Some(NamedReference::to(&plan.database.object)),
-        schema: (target != Target::Database).then(|| SCHEMA.to_owned()),
-        all_in_schema: target.objects(),
+        targets: targets.collect(),
         ..GrantParameters::default()
     };
-    let name = plan.object(&format!("grant-{}-{}", group.label, target.label()));
-    let mut grant = ManagedResource::new(name, parameters);
-    grant.metadata.namespace = Some(plan.namespace.clone());
-    grant.spec.provider_config_ref = plan.spec.provider_configs.postgresql.clone();
-    grant
+    composed::<Grant>(
+        plan,
+        observed,
+        &format!("grant-{}", group.label),
+        parameters,
+    )
 }
 
-fn default_privileges(
-    plan: &Plan,
-    group: &Group,
-    target: Target,
-) -> Option<ManagedResource<DefaultPrivileges>> {
-    let privileges = target.privileges(group.profile);
-    if privileges.is_empty() {
-        return None;
-    }
+fn later(plan: &Plan, observed: &Observed, group: &Group) -> Composed {
+    let targets = Target::ALL.into_iter().filter_map(|target| {
+        let privileges = owned(target.privileges(group.profile));
+        let object_type = target.later().filter(|_| !privileges.is_empty())?;
+        Some(DefaultPrivilegesTarget {
+            object_type,
+            privileges,
+            ..DefaultPrivilegesTarget::default()
+        })
+    });
     let parameters = DefaultPrivilegesParameters {
         target_role: Some(plan.owners.role.clone()),
         target_role_ref: Some(NamedReference::to(&plan.owners.object)),
@@ -154,15 +137,24 @@ fn default_privileges(
         role_ref: Some(NamedReference::to(&group.object)),
         database: Some(plan.database.name.clone()),
         database_ref: Some(NamedReference::to(&plan.database.object)),
-        object_type: target.later()?,
-        privileges: owned(privileges),
+        targets: targets.collect(),
         ..DefaultPrivilegesParameters::default()
     };
-    let name = plan.object(&format!("default-{}-{}", group.label, target.label()));
-    let mut later = ManagedResource::new(name, parameters);
-    later.metadata.namespace = Some(plan.namespace.clone());
-    later.spec.provider_config_ref = plan.spec.provider_configs.postgresql.clone();
-    Some(later)
+    let key = format!("default-{}", group.label);
+    composed::<DefaultPrivileges>(plan, observed, &key, parameters)
+}
+
+/// The key is the last part of the name, too.
+fn composed<K: Kind>(
+    plan: &Plan,
+    observed: &Observed,
+    key: &str,
+    parameters: K::Parameters,
+) -> Composed {
+    let mut managed = ManagedResource::<K>::new(plan.object(key), parameters);
+    managed.metadata.namespace = Some(plan.namespace.clone());
+    managed.spec.provider_config_ref = plan.spec.provider_configs.postgresql.clone();
+    Composed::new(observed, key, Aspect::Access, &managed)
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

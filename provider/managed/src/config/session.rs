@@ -18,6 +18,7 @@ use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use crate::{
     cache::Cache,
+    change::{Heard, Listening},
     config::{
         ClusterProviderConfig, Config, ConfigKind, ConfigRef, ProviderConfig, ProviderConfigUsage,
         ProviderSettings,
@@ -35,6 +36,7 @@ const FAILURE_SHARED: Duration = Duration::from_secs(1);
 /// The provider configs of one group, and the sessions to their servers.
 pub(crate) struct Configs<C: Connector> {
     pub(crate) connector: C,
+    heard: Heard,
     client: Client,
     reader: Reader,
     pub(crate) namespaced: Cache<ProviderConfig<C::Settings>>,
@@ -49,8 +51,15 @@ struct Slot<S> {
 }
 
 struct State<S> {
-    open: Option<(Fingerprint, S)>,
+    open: Option<Open<S>>,
     failed: Option<Failed>,
+}
+
+/// A session, and the ear that is open to its system for as long.
+struct Open<S> {
+    with: Fingerprint,
+    session: S,
+    _listening: Listening,
 }
 
 impl<S> State<S> {
@@ -86,10 +95,11 @@ pub(crate) struct Connected<S> {
 }
 
 impl<C: Connector> Configs<C> {
-    /// Configs whose servers are reached through `connector`.
-    pub(crate) fn new(client: Client, connector: C) -> Self {
+    /// Configs whose servers are reached through `connector`; `heard` gets what they tell.
+    pub(crate) fn new(client: Client, connector: C, heard: Heard) -> Self {
         Self {
             connector,
+            heard,
             reader: Reader::new(client.clone()),
             client,
             namespaced: Cache::default(),
@@ -123,23 +133,23 @@ impl<C: Connector> Configs<C> {
     ) -> Result<Connected<C::Session>, ExternalError> {
         let slot = self.slot(id);
         let mut state = slot.state.lock().await;
-        if let (Some((_, session)), false) = (&state.open, slot.stale.load(Ordering::Acquire)) {
+        if let (Some(open), false) = (&state.open, slot.stale.load(Ordering::Acquire)) {
             return Ok(Connected {
-                session: session.clone(),
+                session: open.session.clone(),
                 is_new: false,
             });
         }
         slot.stale.store(false, Ordering::Release);
         let result = self.reopen(id, &mut state).await;
         match (result, &state.open) {
-            (Ok(is_new), Some((_, session))) => Ok(Connected {
-                session: session.clone(),
+            (Ok(is_new), Some(open)) => Ok(Connected {
+                session: open.session.clone(),
                 is_new,
             }),
-            (Err(_), Some((_, session))) if deleting => {
+            (Err(_), Some(open)) if deleting => {
                 slot.stale.store(true, Ordering::Release);
                 Ok(Connected {
-                    session: session.clone(),
+                    session: open.session.clone(),
                     is_new: false,
                 })
             }
@@ -207,7 +217,7 @@ impl<C: Connector> Configs<C> {
         if state
             .open
             .as_ref()
-            .is_some_and(|(open, _)| *open == fingerprint)
+            .is_some_and(|open| open.with == fingerprint)
         {
             return Ok(false);
         }
@@ -217,7 +227,12 @@ impl<C: Connector> Configs<C> {
         let config = self.resolved(id, settings, inputs);
         match self.connector.connect(&config).await {
             Ok(session) => {
-                state.open = Some((fingerprint, session));
+                let changes = self.connector.changes(&session);
+                state.open = Some(Open {
+                    with: fingerprint,
+                    session,
+                    _listening: Listening::to(changes, Arc::clone(&self.heard)),
+                });
                 state.failed = None;
                 Ok(true)
             }

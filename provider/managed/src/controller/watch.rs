@@ -94,25 +94,48 @@ where
     }
 
     fn deleted(&self, object: DeserializeGuard<ManagedResource<K>>) {
-        let Ok(object) = object.0 else { return };
-        self.forget(&name_of(&object), &object.uid().unwrap_or_default());
+        if let Ok(object) = object.0 {
+            self.forget(&object);
+        }
     }
 
     pub(crate) fn prune(&self, listed: &HashSet<Name>) {
         for object in self.cache.all() {
-            let name = name_of(object.as_ref());
-            if !listed.contains(&name) {
-                self.forget(&name, &object.uid().unwrap_or_default());
+            if !listed.contains(&name_of(object.as_ref())) {
+                self.forget(&object);
             }
         }
     }
 
-    fn forget(&self, name: &Name, uid: &str) {
+    fn forget(&self, object: &ManagedResource<K>) {
+        let (name, uid) = (name_of(object), object.uid().unwrap_or_default());
         self.cache.remove(&name.0, &name.1);
-        self.memory.forget(uid);
-        self.runtime.metrics.milestones.forget(uid);
-        self.tell_dependents(name, "", "");
-        self.runtime.queue.add(key::<K>(name), Priority::Normal);
+        self.memory.forget(&uid);
+        self.runtime.metrics.milestones.forget(&uid);
+        self.tell_dependents(&name, "", "");
+        self.tell_referents(object);
+        self.runtime.queue.add(key::<K>(&name), Priority::Normal);
+    }
+
+    /// A role is deleted after the database it owns: what an object referred to may wait for its end.
+    fn tell_referents(&self, object: &ManagedResource<K>) {
+        let (namespace, _) = name_of(object);
+        let mut parameters = object.spec.for_provider.clone();
+        for reference in K::references(&mut parameters) {
+            let Some(external_name) = reference.value else {
+                continue;
+            };
+            let directory = &self.runtime.directory;
+            for name in directory.leaving(reference.target, &namespace, external_name) {
+                let key = Key {
+                    group: reference.target.group,
+                    plural: reference.target.plural,
+                    namespace: namespace.clone(),
+                    name,
+                };
+                self.runtime.queue.add(key, Priority::Normal);
+            }
+        }
     }
 
     pub(super) fn tell_dependents(&self, name: &Name, version: &str, stamp: &str) {

@@ -3,6 +3,8 @@
 //! The finalizer goes only after the external resource was observed absent, or when it is to stay.
 //! Then the Secret stays too, and neither config nor server is needed.
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 
 use super::{Pass, Stop};
@@ -18,10 +20,30 @@ use crate::{
     queue::Wake,
 };
 
+/// How long a deletion waits for others that are being deleted as well.
+const OUTLIVING: Duration = Duration::from_mins(1);
+
 impl<K: Kind, C: Connector> Pass<'_, K, C>
 where
     C::Session: ExternalClient<K>,
 {
+    /// Who is being deleted as well and may need this resource for it. Somebody who does not get there
+    /// in time must not keep it for ever.
+    pub(super) fn leaving_readers(&self) -> Vec<String> {
+        let Some(reference) = &self.object.spec.write_connection_secret_to_ref else {
+            return Vec::new();
+        };
+        let since = self.object.metadata.deletion_timestamp.as_ref();
+        let waits =
+            since.is_some_and(|since| self.now.duration_since(since.0).unsigned_abs() < OUTLIVING);
+        if !K::OUTLIVES_READERS || !waits {
+            return Vec::new();
+        }
+        let namespace = self.object.namespace().unwrap_or_default();
+        let directory = &self.controller.runtime.directory;
+        directory.leaving_readers(&namespace, &reference.name)
+    }
+
     pub(super) async fn delete(
         &mut self,
         session: &C::Session,

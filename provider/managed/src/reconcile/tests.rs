@@ -12,7 +12,12 @@ mod remembering;
 mod restricting;
 mod telling;
 
-use crate::external::{ExternalError, Failure};
+use crate::{
+    config::{ConfigRef, session::Configs},
+    dependents::ConfigId,
+    external::{ExternalError, Failure},
+    testing::{FakeConnector, lab::NAMESPACE},
+};
 
 const ALL_GOOD: [&str; 3] = [
     "Ready=True/Available",
@@ -22,4 +27,9 @@ const ALL_GOOD: [&str; 3] = [
 
 fn other(cause: &str) -> ExternalError {
     ExternalError::Other(Failure::new(cause, "try it by hand"))
+}
+
+/// The config that a resource uses unless it says otherwise.
+fn default_config() -> ConfigId {
+    Configs::<FakeConnector>::id(NAMESPACE, &ConfigRef::default())
 }

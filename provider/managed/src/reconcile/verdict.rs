@@ -91,6 +91,17 @@ pub(super) fn waiting<K: Kind>(finalizers: &[String]) -> Outcome<K> {
     )
 }
 
+/// How soon a deletion that waits for others looks again.
+const AFTER_OTHERS: Duration = Duration::from_secs(1);
+
+pub(super) fn outliving<K: Kind>(readers: &[String]) -> Outcome<K> {
+    let message = format!("deletion waits for {}", readers.join(", "));
+    Outcome::new(
+        Wake::Throttled(AFTER_OTHERS),
+        vec![Claim::synced(), Claim::deleting(message)],
+    )
+}
+
 pub(super) fn unsupported<K: Kind>(message: String) -> Outcome<K> {
     let mut outcome = Outcome::new(Wake::OnChange, vec![Claim::failed(&message)]);
     outcome.occurrences.push(Occurrence::warning(

@@ -71,6 +71,7 @@ impl Kind for Fake {
     const PLURAL: &'static str = "fakes";
     const DESCRIPTION: &'static str = "Something that exists in memory.";
     const CATEGORY: &'static str = "fake";
+    const OUTLIVES_READERS: bool = true;
     const CONDITIONS: &'static [&'static str] = &[HEALTHY];
 
     type Parameters = FakeParameters;

@@ -263,9 +263,8 @@ fn process(
     let (mut runtime, _) = Runtime::new(client.clone(), Options::default(), recorder, metrics);
     let clock = clock.clone();
     runtime.clock = Box::new(move || clock.now());
-    let configs = Arc::new(Configs::new(client, FakeConnector(world.clone())));
-    (
-        Arc::new(Controller::new(Arc::new(runtime), configs)),
-        reports,
-    )
+    let runtime = Arc::new(runtime);
+    let connector = FakeConnector(world.clone());
+    let configs = Arc::new(Configs::new(client, connector, runtime.heard()));
+    (Arc::new(Controller::new(runtime, configs)), reports)
 }

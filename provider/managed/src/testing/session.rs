@@ -8,6 +8,7 @@ use super::{
     world::{State, Thing, World},
 };
 use crate::{
+    change::Changes,
     condition::{Claim, Truth},
     connection::ConnectionDetails,
     drift::Drift,
@@ -36,6 +37,10 @@ impl Connector for FakeConnector {
             Ok(())
         })?;
         Ok(FakeSession(self.0.clone()))
+    }
+
+    fn changes(&self, session: &FakeSession) -> Changes {
+        session.0.changes()
     }
 
     async fn probe(&self, session: &FakeSession) -> Result<String, ExternalError> {

@@ -6,8 +6,14 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt, stream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use super::Trail;
-use crate::external::{ExternalError, Failure};
+use crate::{
+    change::{Changed, Changes},
+    external::{ExternalError, Failure},
+};
 
 /// One thing in the external system.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -39,6 +45,7 @@ pub(super) struct State {
     is_down: bool,
     pub(super) passwords: u32,
     pub(super) connections: u32,
+    listeners: Vec<UnboundedSender<Changed>>,
 }
 
 /// The external system. Clones are the same system.
@@ -55,6 +62,25 @@ impl World {
             state: Arc::default(),
             trail,
         }
+    }
+
+    /// Tells whoever listens. True when somebody does.
+    pub fn tell(&self, changed: &Changed) -> bool {
+        self.with(|state| {
+            state
+                .listeners
+                .retain(|listener| listener.send(changed.clone()).is_ok());
+            !state.listeners.is_empty()
+        })
+    }
+
+    pub(super) fn changes(&self) -> Changes {
+        let (listener, changes) = unbounded_channel();
+        self.with(|state| state.listeners.push(listener));
+        let next = async |mut changes: UnboundedReceiver<Changed>| {
+            changes.recv().await.map(|changed| (changed, changes))
+        };
+        stream::unfold(changes, next).boxed()
     }
 
     /// A thing, if it is there.

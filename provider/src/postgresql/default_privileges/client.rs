@@ -9,11 +9,12 @@ use managed::{
 };
 
 use super::{
-    DefaultPrivileges, DefaultPrivilegesObservation, DefaultPrivilegesParameters, ObjectType,
+    DefaultPrivileges, DefaultPrivilegesObservation, DefaultPrivilegesParameters,
+    DefaultPrivilegesTarget, DefaultPrivilegesTargetObservation, ObjectType,
 };
 use crate::postgresql::{
     grant::given,
-    privilege::{Class, Entry, Place, Survey, Wanted, carry_out, holdings},
+    privilege::{Class, Place, Request, Survey, Surveyed, Wanted, carry_out, holdings},
     session::{Identity, Session},
 };
 
@@ -22,9 +23,9 @@ impl ExternalClient<DefaultPrivileges> for Session {
         &self,
         desired: &Desired<DefaultPrivileges>,
     ) -> Result<Observation<DefaultPrivileges>, ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity());
+        let request = request(&desired.parameters, &self.identity());
         if desired.deleting {
-            let held = holdings(self, wanted.as_ref().ok(), &desired.ledger).await?;
+            let held = holdings(self, request.as_ref().ok(), &desired.ledger).await?;
             let present = || Observation::present(desired.last.clone(), Vec::new());
             return Ok(if held.is_empty() {
                 Observation::Absent
@@ -32,33 +33,25 @@ impl ExternalClient<DefaultPrivileges> for Session {
                 present()
             });
         }
-        let wanted = wanted?;
-        let survey = Survey::of(self, &wanted, &desired.ledger).await?;
-        if survey.is_absent(&wanted) {
+        let survey = Survey::of(self, request?, &desired.ledger).await?;
+        if survey.is_absent() {
             return Ok(Observation::Absent);
         }
-        Ok(Observation::present(
-            observation(&survey),
-            survey.drift(&wanted),
-        ))
+        Ok(Observation::present(observation(&survey), survey.drift()))
     }
 
     fn ledger(&self, desired: &Desired<DefaultPrivileges>) -> BTreeSet<String> {
-        let wanted = wanted(&desired.parameters, &self.identity());
-        wanted
-            .map(|wanted| wanted.entries().iter().map(Entry::write).collect())
-            .unwrap_or_default()
+        let request = request(&desired.parameters, &self.identity());
+        request.map(|request| request.ledger()).unwrap_or_default()
     }
 
     async fn create(
         &self,
         desired: &Desired<DefaultPrivileges>,
     ) -> Result<ConnectionDetails, ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity())?;
-        Survey::of(self, &wanted, &desired.ledger)
-            .await?
-            .settle(self, &wanted)
-            .await?;
+        let request = request(&desired.parameters, &self.identity())?;
+        let survey = Survey::of(self, request, &desired.ledger).await?;
+        survey.settle(self).await?;
         Ok(ConnectionDetails::none())
     }
 
@@ -71,17 +64,36 @@ impl ExternalClient<DefaultPrivileges> for Session {
     }
 
     async fn delete(&self, desired: &Desired<DefaultPrivileges>) -> Result<(), ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity());
-        let held = holdings(self, wanted.as_ref().ok(), &desired.ledger).await?;
+        let request = request(&desired.parameters, &self.identity());
+        let held = holdings(self, request.as_ref().ok(), &desired.ledger).await?;
         Ok(carry_out(self, &held).await?)
     }
 }
 
-fn wanted(
+fn request(
     parameters: &DefaultPrivilegesParameters,
     identity: &Identity,
+) -> Result<Request, ExternalError> {
+    let targets = parameters.targets();
+    if targets.is_empty() {
+        let cause = "objectType is not set";
+        return Err(ExternalError::invalid(cause, "set objectType, or targets"));
+    }
+    let wanted = targets
+        .iter()
+        .map(|target| wanted(parameters, target, identity));
+    Ok(Request {
+        wanted: wanted.collect::<Result<_, _>>()?,
+        is_list: !parameters.targets.is_empty(),
+    })
+}
+
+fn wanted(
+    parameters: &DefaultPrivilegesParameters,
+    target: &DefaultPrivilegesTarget,
+    identity: &Identity,
 ) -> Result<Wanted, ExternalError> {
-    let class = match parameters.object_type {
+    let class = match target.object_type {
         ObjectType::Table => Class::Table,
         ObjectType::Sequence => Class::Sequence,
         ObjectType::Function => Class::Routine,
@@ -92,20 +104,36 @@ fn wanted(
         database: given("database", parameters.database.as_ref())?,
         role: given("role", parameters.role.as_ref())?,
         class,
-        schema: parameters.schema.clone().unwrap_or_default(),
+        schema: target.schema.clone().unwrap_or_default(),
         creator: Some(given("targetRole", parameters.target_role.as_ref())?),
     };
-    let privileges = class.privileges(&parameters.privileges, identity)?;
+    let privileges = class.privileges(&target.privileges, identity)?;
     Ok(Wanted {
         place,
         objects: None,
         privileges,
-        is_grantable: parameters.with_option.is_some(),
+        is_grantable: target.with_option.is_some(),
     })
 }
 
 fn observation(survey: &Survey) -> DefaultPrivilegesObservation {
-    let objects = survey.found.iter().flat_map(|found| &found.objects);
+    let mut targets: Vec<_> = survey.targets.iter().map(seen).collect();
+    if survey.is_list {
+        return DefaultPrivilegesObservation {
+            targets,
+            ..DefaultPrivilegesObservation::default()
+        };
+    }
+    let only = targets.pop().unwrap_or_default();
+    DefaultPrivilegesObservation {
+        privileges: only.privileges,
+        grantable: only.grantable,
+        targets,
+    }
+}
+
+fn seen(target: &Surveyed) -> DefaultPrivilegesTargetObservation {
+    let objects = target.objects().iter();
     let held: Vec<_> = objects.flat_map(|object| &object.held).collect();
     let all: BTreeSet<_> = held.iter().map(|held| held.privilege.clone()).collect();
     let grantable: BTreeSet<_> = held
@@ -113,7 +141,8 @@ fn observation(survey: &Survey) -> DefaultPrivilegesObservation {
         .filter(|held| held.is_grantable)
         .map(|held| held.privilege.clone())
         .collect();
-    DefaultPrivilegesObservation {
+    DefaultPrivilegesTargetObservation {
+        target: target.wanted.label(),
         privileges: all.into_iter().collect(),
         grantable: grantable.into_iter().collect(),
     }

@@ -1,6 +1,6 @@
 //! Observe, create, update and delete a grant.
 
-use std::{collections::BTreeSet, iter};
+use std::collections::BTreeSet;
 
 use managed::{
     connection::ConnectionDetails,
@@ -8,17 +8,17 @@ use managed::{
     external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
 };
 
-use super::{Grant, GrantObservation, GrantParameters, Routine, SchemaObjects};
+use super::{Grant, GrantObservation, GrantTargetObservation, request::request};
 use crate::postgresql::{
-    privilege::{Class, Entry, Place, Survey, Wanted, carry_out, holdings},
-    session::{Identity, Session},
+    privilege::{Survey, Surveyed, carry_out, holdings, spelled},
+    session::Session,
 };
 
 impl ExternalClient<Grant> for Session {
     async fn observe(&self, desired: &Desired<Grant>) -> Result<Observation<Grant>, ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity());
+        let request = request(&desired.parameters, &self.identity());
         if desired.deleting {
-            let held = holdings(self, wanted.as_ref().ok(), &desired.ledger).await?;
+            let held = holdings(self, request.as_ref().ok(), &desired.ledger).await?;
             let present = || Observation::present(desired.last.clone(), Vec::new());
             return Ok(if held.is_empty() {
                 Observation::Absent
@@ -26,34 +26,29 @@ impl ExternalClient<Grant> for Session {
                 present()
             });
         }
-        let wanted = wanted?;
-        let survey = Survey::of(self, &wanted, &desired.ledger).await?;
-        if survey.is_absent(&wanted) {
+        let survey = Survey::of(self, request?, &desired.ledger).await?;
+        if survey.is_absent() {
             return Ok(Observation::Absent);
         }
-        let missing: Vec<_> = survey
-            .missing_objects(&wanted)
-            .iter()
-            .map(|key| spelled(key))
-            .collect();
-        let at_provider = observation(&survey, &wanted, &missing);
-        Ok(Observation::present(at_provider, survey.drift(&wanted))
-            .being(readiness(&wanted, &missing)))
+        Ok(Observation::Present {
+            at_provider: observation(&survey),
+            drift: survey.drift(),
+            connection_details: ConnectionDetails::none(),
+            ready: readiness(&survey),
+            conditions: Vec::new(),
+            look_again: None,
+        })
     }
 
     fn ledger(&self, desired: &Desired<Grant>) -> BTreeSet<String> {
-        let wanted = wanted(&desired.parameters, &self.identity());
-        wanted
-            .map(|wanted| wanted.entries().iter().map(Entry::write).collect())
-            .unwrap_or_default()
+        let request = request(&desired.parameters, &self.identity());
+        request.map(|request| request.ledger()).unwrap_or_default()
     }
 
     async fn create(&self, desired: &Desired<Grant>) -> Result<ConnectionDetails, ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity())?;
-        Survey::of(self, &wanted, &desired.ledger)
-            .await?
-            .settle(self, &wanted)
-            .await?;
+        let request = request(&desired.parameters, &self.identity())?;
+        let survey = Survey::of(self, request, &desired.ledger).await?;
+        survey.settle(self).await?;
         Ok(ConnectionDetails::none())
     }
 
@@ -66,109 +61,61 @@ impl ExternalClient<Grant> for Session {
     }
 
     async fn delete(&self, desired: &Desired<Grant>) -> Result<(), ExternalError> {
-        let wanted = wanted(&desired.parameters, &self.identity());
-        let held = holdings(self, wanted.as_ref().ok(), &desired.ledger).await?;
+        let request = request(&desired.parameters, &self.identity());
+        let held = holdings(self, request.as_ref().ok(), &desired.ledger).await?;
         Ok(carry_out(self, &held).await?)
     }
 }
 
-fn wanted(parameters: &GrantParameters, identity: &Identity) -> Result<Wanted, ExternalError> {
-    let (class, objects) = objects(parameters);
-    let place = Place {
-        database: given("database", parameters.database.as_ref())?,
-        role: given("role", parameters.role.as_ref())?,
-        class,
-        schema: parameters.schema.clone().unwrap_or_default(),
-        creator: None,
-    };
-    let privileges = class.privileges(&parameters.privileges, identity)?;
-    Ok(Wanted {
-        place,
-        objects,
-        privileges,
-        is_grantable: parameters.with_option.is_some(),
-    })
-}
-
-/// A field that a reference may have to fill first.
-pub(in crate::postgresql) fn given(
-    field: &str,
-    value: Option<&String>,
-) -> Result<String, ExternalError> {
-    let missing = || {
-        ExternalError::invalid(
-            format!("{field} is not set"),
-            format!("set {field} or {field}Ref"),
-        )
-    };
-    value.cloned().ok_or_else(missing)
-}
-
-fn objects(parameters: &GrantParameters) -> (Class, Option<BTreeSet<String>>) {
-    let named = |names: &[String]| Some(names.iter().cloned().collect());
-    match parameters.all_in_schema {
-        Some(SchemaObjects::Tables) => (Class::Table, None),
-        Some(SchemaObjects::Sequences) => (Class::Sequence, None),
-        Some(SchemaObjects::Routines) => (Class::Routine, None),
-        None if !parameters.tables.is_empty() => (Class::Table, named(&parameters.tables)),
-        None if !parameters.sequences.is_empty() => (Class::Sequence, named(&parameters.sequences)),
-        None if !parameters.routines.is_empty() => (
-            Class::Routine,
-            Some(parameters.routines.iter().map(signature).collect()),
-        ),
-        None if parameters.schema.is_some() => (Class::Schema, None),
-        None => (Class::Database, None),
+fn observation(survey: &Survey) -> GrantObservation {
+    let mut targets: Vec<_> = survey.targets.iter().map(seen).collect();
+    if survey.is_list {
+        return GrantObservation {
+            targets,
+            ..GrantObservation::default()
+        };
+    }
+    let only = targets.pop().unwrap_or_default();
+    GrantObservation {
+        privileges: only.privileges,
+        objects: only.objects,
+        missing_objects: only.missing_objects,
+        also_granted_by: only.also_granted_by,
+        targets,
     }
 }
 
-/// A routine's name and argument types as one key.
-fn signature(routine: &Routine) -> String {
-    let parts = iter::once(&routine.name)
-        .chain(&routine.args)
-        .collect::<Vec<_>>();
-    serde_json::json!(parts).to_string()
-}
-
-/// A key as people write it.
-fn spelled(key: &str) -> String {
-    match serde_json::from_str::<Vec<String>>(key)
-        .unwrap_or_default()
-        .split_first()
-    {
-        Some((name, arguments)) => format!("{name}({})", arguments.join(", ")),
-        None => key.to_owned(),
-    }
-}
-
-fn observation(survey: &Survey, wanted: &Wanted, missing: &[String]) -> GrantObservation {
-    let objects = survey
-        .found
-        .as_ref()
-        .map_or(&[][..], |found| &found.objects);
+fn seen(target: &Surveyed) -> GrantTargetObservation {
     let mut others = BTreeSet::new();
-    for object in objects {
-        let asked = object
-            .held
-            .iter()
-            .filter(|held| wanted.privileges.contains(&held.privilege));
+    for object in target.objects() {
+        let held = object.held.iter();
+        let asked = held.filter(|held| target.wanted.privileges.contains(&held.privilege));
         let foreign = asked.filter(|held| held.grantor != object.owner);
         others.extend(foreign.map(|held| held.grantor.clone()));
     }
-    GrantObservation {
-        privileges: survey.held_everywhere(wanted),
-        objects: i64::try_from(objects.len()).ok(),
-        missing_objects: missing.to_vec(),
+    GrantTargetObservation {
+        target: target.wanted.label(),
+        privileges: target.held_everywhere(),
+        objects: i64::try_from(target.objects().len()).ok(),
+        missing_objects: missing(target),
         also_granted_by: others.into_iter().collect(),
     }
 }
 
-fn readiness(wanted: &Wanted, missing: &[String]) -> Readiness {
+fn missing(target: &Surveyed) -> Vec<String> {
+    let missing = target.missing_objects();
+    missing.into_iter().map(spelled).collect()
+}
+
+fn readiness(survey: &Survey) -> Readiness {
+    let missing = survey.targets.iter().filter_map(|target| {
+        let names = missing(target);
+        let object = target.wanted.place.class.word().to_lowercase();
+        (!names.is_empty()).then(|| format!("{object} {}", names.join(", ")))
+    });
+    let missing: Vec<_> = missing.collect();
     if missing.is_empty() {
         return Readiness::Ready;
     }
-    let object = wanted.place.class.word().to_lowercase();
-    Readiness::NotReady(format!(
-        "{object} {} does not exist; create it",
-        missing.join(", ")
-    ))
+    Readiness::NotReady(format!("{} does not exist; create it", missing.join(", ")))
 }

@@ -1,7 +1,7 @@
-//! Access control lists as the catalogs have them: every object at a place in one query.
+//! Access control lists as the catalogs have them: every object at every place in one query.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 use super::{Change, Class, Place, Verb};
@@ -72,36 +72,54 @@ impl Object {
     }
 }
 
-impl Found {
-    /// Reads the objects at a place, all of them or those named.
-    pub async fn read(
-        lease: &mut Lease,
-        place: &Place,
-        objects: Option<&BTreeSet<String>>,
-    ) -> Result<Self> {
-        let creator = place.creator.as_deref().unwrap_or_default();
-        let names = objects
-            .map_or_else(|| json!(null), |names| json!(names))
-            .to_string();
-        let parameters = [&place.role, &place.database, &place.schema, creator, &names];
-        Ok(lease
-            .json(&query(place), &parameters)
-            .await?
-            .unwrap_or_default())
+/// What is asked about one place: all its objects, or those named.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) place: &'a Place,
+    pub(super) objects: Option<&'a BTreeSet<String>>,
+}
+
+impl Ask<'_> {
+    fn parameters(&self) -> Value {
+        let Place {
+            database,
+            role,
+            schema,
+            creator,
+            class: _,
+        } = self.place;
+        json!({"role": role, "database": database, "schema": schema, "creator": creator, "names": self.objects})
     }
 }
 
-/// The parameters: role, database, schema, creator, names as JSON. All are mentioned in every query,
-/// because the server refuses parameters it cannot place.
-fn query(place: &Place) -> String {
+impl Found {
+    /// The answers in the order of the questions.
+    pub(super) async fn read(lease: &mut Lease, asks: &[Ask<'_>]) -> Result<Vec<Self>> {
+        let parameters: Value = asks.iter().map(Ask::parameters).collect();
+        let answers = asks
+            .iter()
+            .enumerate()
+            .map(|(at, ask)| format!("SELECT {at} AS at, ({}) AS found", query(at, ask.place)));
+        let sql = format!(
+            "SELECT json_agg(one.found ORDER BY one.at)::text FROM ({}) one",
+            answers.collect::<Vec<_>>().join(" UNION ALL ")
+        );
+        let found = lease.json(&sql, &[&parameters.to_string()]).await?;
+        Ok(found.unwrap_or_default())
+    }
+}
+
+/// The only parameter is a list of what [`Ask::parameters`] gives.
+fn query(at: usize, place: &Place) -> String {
     let objects = if place.creator.is_some() {
         defaults(place)
     } else {
         objects(place.class)
     };
     format!(
-        "WITH asked AS (SELECT $1::text AS role, $2::text AS database, $3::text AS schema, $4::text AS creator,
-                nullif($5::jsonb, 'null') AS names),
+        "WITH asked AS (SELECT a ->> 'role' AS role, a ->> 'database' AS database, a ->> 'schema' AS schema,
+                a ->> 'creator' AS creator, nullif(a -> 'names', 'null') AS names
+            FROM (SELECT $1::jsonb -> {at} AS a) given),
             grantee AS (SELECT r.oid FROM pg_roles r, asked WHERE r.rolname = asked.role)
         SELECT json_build_object(
             'roleExists', EXISTS (SELECT FROM grantee),
@@ -114,7 +132,7 @@ fn query(place: &Place) -> String {
                             'grantor', pg_get_userbyid(a.grantor))), '[]')
                         FROM aclexplode(o.acl) a WHERE a.grantee = (SELECT oid FROM grantee))
                 ) ORDER BY o.target), '[]') FROM ({objects}) o)
-        )::text FROM asked"
+        ) FROM asked"
     )
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use managed::external::ExternalError;
 
-use super::{Class, Place};
+use super::{Class, Place, look::Seats};
 use crate::postgresql::sql::Ident;
 
 /// How many objects one statement names.
@@ -45,35 +45,35 @@ impl Change {
     }
 }
 
-/// Statements that one role runs in one database.
+/// Statements that are carried out in one database, as a whole or not at all.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Batch {
     pub(super) database: String,
-    pub(super) actor: String,
-    pub(super) statements: Vec<String>,
+    /// By the role that runs them.
+    pub(super) parts: Vec<(String, Vec<String>)>,
 }
 
 /// Objects by what is done to them: verb and privileges.
 type Alike = BTreeMap<(Place, Verb, BTreeSet<String>), Vec<String>>;
 
-/// The statements for all changes, revocations first.
+/// The statements for all changes, of each role revocations first.
 pub(super) fn batches(
     changes: &[Change],
     default_database: &str,
 ) -> Result<Vec<Batch>, ExternalError> {
-    let mut by_actor: BTreeMap<(String, String), Vec<&Change>> = BTreeMap::new();
+    let seats = Seats::of(changes.iter().map(|change| &change.place), default_database);
+    let mut by_seat: BTreeMap<&str, BTreeMap<&str, Vec<&Change>>> = BTreeMap::new();
     for change in changes {
-        let database = change.place.seen_from(default_database).to_owned();
-        by_actor
-            .entry((database, change.actor.clone()))
-            .or_default()
-            .push(change);
+        let by_actor = by_seat.entry(seats.seat(&change.place)).or_default();
+        by_actor.entry(&change.actor).or_default().push(change);
     }
-    let batches = by_actor.into_iter().map(|((database, actor), changes)| {
+    let batches = by_seat.into_iter().map(|(database, by_actor)| {
+        let parts = by_actor
+            .into_iter()
+            .map(|(actor, changes)| Ok((actor.to_owned(), statements(&changes)?)));
         Ok(Batch {
-            database,
-            actor,
-            statements: statements(&changes)?,
+            database: database.to_owned(),
+            parts: parts.collect::<Result<_, ExternalError>>()?,
         })
     });
     batches.collect()
@@ -182,7 +182,8 @@ mod tests {
         batches(changes, "postgres")
             .unwrap()
             .into_iter()
-            .flat_map(|batch| batch.statements)
+            .flat_map(|batch| batch.parts)
+            .flat_map(|(_, statements)| statements)
             .collect()
     }
 
@@ -228,5 +229,17 @@ mod tests {
             batches(&changes, "postgres").unwrap()[0].database,
             "postgres"
         );
+    }
+
+    #[test]
+    fn what_different_roles_change_in_one_database_is_one_batch() {
+        let mut database = change(Class::Database, None, Verb::Grant, "d", "CONNECT");
+        database.actor = "dba".into();
+        let table = change(Class::Table, None, Verb::Grant, "s.a", "SELECT");
+        let batches = batches(&[table, database], "postgres").unwrap();
+        assert_eq!(batches.len(), 1);
+        assert_eq!(batches[0].database, "d");
+        let actors: Vec<_> = batches[0].parts.iter().map(|(actor, _)| actor).collect();
+        assert_eq!(actors, ["dba", "o"]);
     }
 }

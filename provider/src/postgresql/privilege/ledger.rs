@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Class, Place, Wanted};
+use super::{Class, Place, Request, Wanted};
 
 /// One granted privilege.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -74,6 +74,18 @@ impl Entry {
     /// True when this entry is about the object.
     pub fn covers(&self, object: &str) -> bool {
         self.object.as_deref().is_none_or(|named| named == object)
+    }
+}
+
+impl Request {
+    /// Everything this grants.
+    pub fn entries(&self) -> BTreeSet<Entry> {
+        self.wanted.iter().flat_map(Wanted::entries).collect()
+    }
+
+    /// Everything this grants, as the ledger keeps it.
+    pub fn ledger(&self) -> BTreeSet<String> {
+        self.entries().iter().map(Entry::write).collect()
     }
 }
 

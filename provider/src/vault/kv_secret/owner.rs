@@ -13,10 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use managed::external::{Desired, ExternalError};
 
 use super::{KvSecret, Strategy};
-use crate::vault::kv::CustomPatch;
+use crate::vault::{
+    kv::CustomPatch,
+    mark::{self, Mark},
+};
 
 /// Begin of the entry that names an owner.
-pub(super) const OWNER: &str = "tenancy.pnats.cloud/owner.";
+pub(super) const OWNER: &str = mark::BEGIN;
 /// Begin of the entry that lists an owner's keys.
 pub(super) const KEYS: &str = "tenancy.pnats.cloud/keys.";
 /// Longest value of custom metadata.
@@ -46,27 +49,25 @@ pub(super) struct Holders {
 
 /// This resource as an owner. `cluster` is the cluster's name if the provider config has one.
 pub(super) fn claimant(desired: &Desired<KvSecret>, cluster: Option<&str>) -> Holder {
-    let owner = &desired.owner;
+    let mark = Mark::of(&desired.owner, cluster);
     let merges = desired.parameters.strategy == Strategy::Merge;
     Holder {
-        uid: owner.uid.clone(),
-        reference: format!(
-            "{}/{}/{}/{}",
-            cluster.unwrap_or("-"),
-            owner.kind,
-            owner.namespace,
-            owner.name
-        ),
+        uid: mark.uid,
+        reference: mark.reference,
         keys: merges.then(|| desired.parameters.data.keys().cloned().collect()),
     }
 }
 
 impl Holder {
-    /// Resources made again keep what they had, if clusters can be told apart.
     fn is(&self, other: &Self) -> bool {
-        let is_same_reference =
-            self.reference == other.reference && !self.reference.starts_with("-/");
-        self.uid == other.uid || is_same_reference
+        self.mark().is(&other.mark())
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            uid: self.uid.clone(),
+            reference: self.reference.clone(),
+        }
     }
 
     fn overlaps(&self, other: &Self) -> bool {

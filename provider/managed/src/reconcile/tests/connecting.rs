@@ -1,17 +1,20 @@
 //! Provider configs: shared sessions, usages, and what is said when a config is wrong.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::ALL_GOOD;
+use super::{ALL_GOOD, default_config};
 use crate::{
+    change::Changed,
     config::{
         CONFIG_KIND_LABEL, CONFIG_LABEL, ClusterProviderConfig, ConfigKind, ConfigRef,
         ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage, USAGE_FINALIZER,
     },
     queue::Wake,
     testing::{
-        FakeSettings, Fault,
+        Fake, FakeSettings, Fault,
         lab::{Lab, NAMESPACE, fake, secret},
     },
 };
@@ -172,4 +175,30 @@ async fn a_namespaced_config_may_not_read_secrets_of_another_namespace() {
         "connect failed: ProviderConfig shop/own names a Secret in namespace system; use a Secret in its own namespace"
     );
     assert_eq!(lab.world.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_external_system_tells_of_is_looked_at_at_once() {
+    let mut object = fake("a", 3);
+    object.spec.for_provider.alias = Some("thing".into());
+    let lab = Lab::settled(&object).await;
+    lab.queued();
+    assert!(lab.world.tell(&Changed::external::<Fake>("thing")));
+    lab.wait(Duration::from_millis(1)).await;
+    assert_eq!(lab.queued(), ["a"]);
+    lab.world.tell(&Changed::object::<Fake>(NAMESPACE, "a"));
+    lab.world.tell(&Changed::external::<Fake>("another"));
+    lab.wait(Duration::from_millis(1)).await;
+    assert_eq!(lab.queued(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_listens_to_a_session_that_was_replaced() {
+    let lab = Lab::settled(&fake("a", 3)).await;
+    let changed = Changed::object::<Fake>(NAMESPACE, "a");
+    assert!(lab.world.tell(&changed));
+    let configs = &lab.controller.configs;
+    configs.close(&default_config());
+    lab.wait(Duration::from_millis(1)).await;
+    assert!(!lab.world.tell(&changed));
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::other;
+use super::{default_config, other};
 use crate::{
     config::{ClusterProviderConfig, ProviderConfigUsage},
+    external::ExternalError,
     input::SecretKeyRef,
     policy::ManagementAction::{Create, Observe, Update},
     queue::Wake,
@@ -253,6 +254,46 @@ async fn another_writer_does_not_stop_the_finalizer_from_going() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deletion_that_was_refused_is_tried_again_when_what_refers_to_it_is_gone() {
+    let lab = Lab::settled(&fake("parent", 3)).await;
+    let mut child = fake("child", 1);
+    child.spec.for_provider.parent_ref = Some(NamedReference::to("parent"));
+    lab.server.put(&child);
+    lab.settle("child").await;
+    lab.delete("parent");
+    let in_use = ExternalError::blocked("child", "child needs it", "delete child first");
+    lab.world.fail_next("delete", in_use);
+    assert_eq!(lab.pass("parent").await, Wake::Backoff);
+    lab.delete("child");
+    lab.pass("child").await;
+    lab.queued();
+    lab.sync();
+    assert!(lab.queued().contains(&"parent".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_need_for_their_own_deletion_goes_after_them_within_a_minute() {
+    let lab = Lab::settled(&fake_with_secret("a", 3)).await;
+    let mut reader = fake("reader", 1);
+    reader.spec.for_provider.password_secret_ref = Some(SecretKeyRef {
+        name: "a".into(),
+        key: "password".into(),
+    });
+    reader.metadata.finalizers = Some(vec!["example.org/slow".into()]);
+    lab.server.put(&reader);
+    lab.settle("reader").await;
+    lab.delete("a");
+    lab.delete("reader");
+    lab.sync();
+    assert!(matches!(lab.pass("a").await, Wake::Throttled(_)));
+    assert_eq!(lab.message("a", "Ready"), "deletion waits for Fake reader");
+    assert!(lab.world.thing("a").is_some());
+    lab.wait(Duration::from_secs(60)).await;
+    assert_eq!(lab.pass("a").await, Wake::Gone);
+    assert!(lab.world.thing("a").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_that_is_gone_already_is_forgotten() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.delete("a");
@@ -262,11 +303,4 @@ async fn an_object_that_is_gone_already_is_forgotten() {
     assert_eq!(lab.stale_pass("a").await, Wake::Gone);
     assert_eq!(lab.pass("a").await, Wake::Gone);
     assert!(!lab.trail.take().contains(&"external delete a".to_owned()));
-}
-
-fn default_config() -> crate::dependents::ConfigId {
-    crate::config::session::Configs::<crate::testing::FakeConnector>::id(
-        NAMESPACE,
-        &crate::config::ConfigRef::default(),
-    )
 }
