@@ -19,6 +19,10 @@ mod connector;
 #[cfg(feature = "backends")]
 pub mod health;
 #[cfg(feature = "backends")]
+pub mod manifest;
+#[cfg(feature = "backends")]
+pub mod object;
+#[cfg(feature = "backends")]
 pub mod rights;
 #[cfg(feature = "backends")]
 mod session;

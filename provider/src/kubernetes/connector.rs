@@ -44,7 +44,8 @@ impl ManagedConnector for Connector {
 
     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
         let allowance = allowance(config)?;
-        Ok(Session::new(host(config)?, allowance, self.remotes.clone()))
+        let (host, control) = (host(config)?, config.client.clone());
+        Ok(Session::new(host, control, allowance, self.remotes.clone()))
     }
 
     /// Version and identity, and which rights on Secrets are missing in the namespaces that the
