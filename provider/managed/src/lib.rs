@@ -164,8 +164,12 @@ mod resolve;
 pub mod resource;
 #[cfg(feature = "runtime")]
 mod runtime;
+#[cfg(feature = "runtime")]
+mod steady;
 #[cfg(any(all(test, feature = "runtime"), feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "runtime")]
+mod watching;
 
 pub use condition::Condition;
 pub use config::{ConfigRef, ProviderSettings};

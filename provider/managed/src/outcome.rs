@@ -15,6 +15,7 @@ use crate::{
     kind::Kind,
     queue::Wake,
     resource::{ManagedResource, RECONCILE_REQUESTED, Status},
+    steady::steady,
 };
 
 /// A resource that could not be observed for this long no longer counts as ready.
@@ -56,6 +57,21 @@ impl Stage {
             Self::Delete => "delete failed",
             Self::Publish => "cannot publish connection details",
             Self::Persist => "cannot update managed resource",
+        }
+    }
+
+    /// Label for metrics.
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Load => "load",
+            Self::Observe => "observe",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Publish => "publish",
+            Self::Persist => "persist",
         }
     }
 
@@ -120,7 +136,7 @@ impl<K: Kind> Outcome<K> {
 
     /// The pass stopped.
     pub(crate) fn failed(stage: Stage, error: &ExternalError, poll: Duration) -> Self {
-        let message = format!("{}: {error}", stage.as_str());
+        let message = steady(&format!("{}: {error}", stage.as_str()));
         let mut conditions = vec![Claim::failed(&message)];
         match stage {
             Stage::Create => conditions.push(Claim::creating("")),

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Client, api::ApiResource};
@@ -36,10 +36,11 @@ use crate::{
 
 type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
 type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
+type Sweep = Box<dyn Fn() + Send + Sync>;
 type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
 
 /// How often gauges are counted.
-const STATE_METRICS: std::time::Duration = std::time::Duration::from_secs(5);
+const STATE_METRICS: Duration = Duration::from_secs(5);
 
 /// A provider under construction.
 pub struct Provider {
@@ -49,6 +50,7 @@ pub struct Provider {
     reconcilers: Reconcilers,
     watches: Vec<(String, Watch)>,
     counts: Vec<Count>,
+    sweeps: Vec<Sweep>,
     health: Arc<Health>,
 }
 
@@ -72,6 +74,7 @@ impl Provider {
             reconcilers: HashMap::new(),
             watches: Vec::new(),
             counts: Vec::new(),
+            sweeps: Vec::new(),
             health,
         }
     }
@@ -108,6 +111,8 @@ impl Provider {
             (K::GROUP, K::PLURAL),
             Arc::clone(&controller) as Arc<dyn Reconciler>,
         );
+        let swept = Arc::clone(&controller);
+        self.sweeps.push(Box::new(move || swept.sweep()));
         let cache = Arc::clone(&controller.cache);
         self.counts.push(Box::new(move || {
             let mut counts = Counts::default();
@@ -174,11 +179,13 @@ impl Provider {
             reconcilers,
             watches,
             counts,
+            sweeps,
             health,
         } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
+        tasks.spawn(sweep(runtime.options.sync, sweeps));
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
         let gate = Gate::new();
         tasks.spawn(gate.clone().run(runtime.client.clone()));
@@ -231,6 +238,16 @@ async fn metadata_watches(
             "watching a kind that is read by field"
         );
         watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
+    }
+}
+
+/// Looks for objects that fell out of the queue.
+async fn sweep(interval: Duration, sweeps: Vec<Sweep>) {
+    loop {
+        tokio::time::sleep(interval).await;
+        for sweep in &sweeps {
+            sweep();
+        }
     }
 }
 

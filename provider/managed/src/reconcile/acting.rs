@@ -4,6 +4,8 @@
 //! one conditional patch, then the credentials. After a change the resource is observed again, so the
 //! status never speaks of what was merely asked for.
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{
     Pass, Stop,
     verdict::{found, listed, observed},
@@ -46,6 +48,16 @@ where
             && at(CREATE_PENDING).max(at(CREATE_FAILED)) > at(CREATE_SUCCEEDED)
     }
 
+    /// True while what was made may not show yet.
+    pub(super) fn is_just_made(&self, desired: &Desired<K>) -> bool {
+        let grace = K::create_grace(&desired.parameters);
+        let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
+        let made = at(CREATE_SUCCEEDED);
+        let is_last = made >= at(CREATE_PENDING) && made > at(CREATE_FAILED);
+        let made = made.parse::<Timestamp>().ok().filter(|_| is_last);
+        made.is_some_and(|made| self.now.duration_since(made).unsigned_abs() < grace)
+    }
+
     pub(super) async fn create(
         &mut self,
         session: &C::Session,
@@ -62,10 +74,7 @@ where
         self.write(&changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let created = {
-            let _timer = self.timer("create");
-            session.create(&desired).await
-        };
+        let created = self.call(Stage::Create, session.create(&desired)).await;
         match created {
             Ok(details) => self.publish(&mut desired, &details).await?,
             Err(error @ ExternalError::UnknownOutcome(_)) => {
@@ -82,13 +91,12 @@ where
         self.occurrences
             .push(Occurrence::normal("CreatedExternalResource", message));
         match self.observe(session, &desired).await? {
-            Observation::Absent => Ok(Outcome::new(
-                Wake::Backoff,
-                vec![
-                    Claim::synced(),
-                    Claim::creating("waiting for the external resource to appear"),
-                ],
-            )),
+            Observation::Absent => {
+                if !K::create_grace(&desired.parameters).is_zero() {
+                    self.record(CREATE_SUCCEEDED).await?;
+                }
+                Ok(self.awaiting())
+            }
             observation @ Observation::Present { .. } => {
                 let change = (Cause::SpecChanged, Vec::new());
                 self.after_change(session, &desired, observation, change)
@@ -112,10 +120,9 @@ where
         self.write(&self.changes(session, &desired)).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let updated = {
-            let _timer = self.timer("update");
-            session.update(&desired, &drift).await
-        };
+        let updated = self
+            .call(Stage::Update, session.update(&desired, &drift))
+            .await;
         let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;
         self.publish(&mut desired, &details).await?;
         let observation = self.observe(session, &desired).await?;

@@ -49,13 +49,9 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Outcome<K>, Stop> {
-        {
-            let _timer = self.timer("delete");
-            session
-                .delete(desired)
-                .await
-                .map_err(Stop::at(Stage::Delete))?;
-        }
+        self.call(Stage::Delete, session.delete(desired))
+            .await
+            .map_err(Stop::at(Stage::Delete))?;
         let message = "Successfully requested deletion of external resource";
         self.occurrences
             .push(Occurrence::normal("DeletedExternalResource", message));

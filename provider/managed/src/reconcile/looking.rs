@@ -90,7 +90,8 @@ where
             let tracked = usage::track(client, &controller.configs.usages, &self.object).await;
             tracked.map_err(Stop::at(Stage::Connect))?;
         }
-        let connected = controller.configs.session(&id, deleting).await;
+        let session = controller.configs.session(&id, deleting);
+        let connected = self.budget.limit(Stage::Connect, session).await;
         connected
             .map(|connected| connected.session)
             .map_err(Stop::at(Stage::Connect))
@@ -101,9 +102,7 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Observation<K>, Stop> {
-        let _timer = self.timer("observe");
-        session
-            .observe(desired)
+        self.call(Stage::Observe, session.observe(desired))
             .await
             .map_err(Stop::at(Stage::Observe))
     }

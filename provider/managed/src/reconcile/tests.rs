@@ -1,5 +1,6 @@
 //! What a user of a managed resource sees, pass by pass.
 
+mod awaiting;
 mod connecting;
 mod crashing;
 mod creating;
