@@ -118,6 +118,10 @@ pub(crate) struct Outcome<K: Kind> {
     pub occurrences: Vec<Occurrence>,
     /// When to look again.
     pub wake: Wake,
+    /// Where the pass stopped and the class of the error, if it did.
+    pub failure: Option<(Stage, &'static str)>,
+    /// How many writes to the API server it has cost, events aside.
+    pub writes: u32,
 }
 
 impl<K: Kind> Outcome<K> {
@@ -131,6 +135,8 @@ impl<K: Kind> Outcome<K> {
             generation: None,
             occurrences: Vec::new(),
             wake,
+            failure: None,
+            writes: 0,
         }
     }
 
@@ -153,6 +159,7 @@ impl<K: Kind> Outcome<K> {
             _ => Wake::Backoff,
         };
         let mut outcome = Self::new(wake, conditions);
+        outcome.failure = Some((stage, error.class()));
         outcome
             .occurrences
             .push(Occurrence::warning(stage.reason(), message));

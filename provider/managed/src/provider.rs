@@ -14,10 +14,10 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
-    condition::{self, READY, SYNCED},
+    condition::{self, READY, SYNCED, UP_TO_DATE},
     config::{
         ClusterProviderConfig, Config, ProviderConfig, ProviderConfigUsage, ProviderSettings,
         control::ConfigControl, session::Configs, users,
@@ -41,6 +41,11 @@ type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
 
 /// How often gauges are counted.
 const STATE_METRICS: Duration = Duration::from_secs(5);
+
+/// How long the first lists may hold up the first pass. References are looked up in what was listed, so
+/// a pass that starts too early waits in vain for a moment; a kind that cannot be listed must not hold
+/// up the others for ever.
+const FIRST_LISTS: Duration = Duration::from_secs(30);
 
 /// A provider under construction.
 pub struct Provider {
@@ -121,6 +126,9 @@ impl Provider {
                 counts.exists += 1;
                 counts.ready += holds(READY);
                 counts.synced += holds(SYNCED);
+                let differs = condition::find(object.conditions(), UP_TO_DATE)
+                    .is_some_and(|condition| condition.status == "False");
+                counts.differing += i64::from(differs);
             }
             (gvk::<K>(), counts)
         }));
@@ -195,14 +203,39 @@ impl Provider {
             first_lists.push((crd.clone(), is_synced));
             tasks.spawn(gated(gate.clone(), crd, watch, synced));
         }
-        for (crd, mut is_synced) in first_lists {
-            if gate.is_there(&crd).await {
-                let _ = is_synced.wait_for(|synced| *synced).await;
-            }
-        }
         health.set_ready();
-        info!("every kind that is served is watched");
+        let mut listed = JoinSet::new();
+        for (crd, is_synced) in first_lists {
+            listed.spawn(first_list(
+                gate.clone(),
+                crd,
+                is_synced,
+                Arc::clone(&health),
+            ));
+        }
+        let all_listed = async { while listed.join_next().await.is_some() {} };
+        match tokio::time::timeout(FIRST_LISTS, all_listed).await {
+            Ok(()) => info!("every kind that is served is watched"),
+            Err(_) => warn!(
+                problem = health.problem(),
+                "not every kind is watched, the others start"
+            ),
+        }
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
+    }
+}
+
+/// Waits until the objects of a CRD that is there are known.
+async fn first_list(
+    gate: Gate,
+    crd: String,
+    mut is_synced: watch::Receiver<bool>,
+    health: Arc<Health>,
+) {
+    if gate.is_there(&crd).await {
+        health.lacks(&crd);
+        let _ = is_synced.wait_for(|synced| *synced).await;
+        health.knows(&crd);
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) struct Pass<'a, K: Kind, C: Connector> {
     budget: Budget,
     seen: Seen,
     occurrences: Vec<Occurrence>,
+    writes: u32,
 }
 
 impl<'a, K: Kind, C: Connector> Pass<'a, K, C>
@@ -98,6 +99,7 @@ where
             budget,
             seen: Seen::new(),
             occurrences: Vec::new(),
+            writes: 0,
         }
     }
 
@@ -111,6 +113,7 @@ where
             Err(_) => self.ran_out(),
         };
         outcome.generation = self.object.metadata.generation;
+        outcome.writes = self.writes;
         outcome.occurrences.splice(0..0, self.occurrences);
         self.controller.runtime.dependents.set(self.key, self.seen);
         outcome

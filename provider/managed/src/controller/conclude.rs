@@ -32,6 +32,7 @@ where
             return Wake::Gone;
         };
         let now = self.runtime.now();
+        let _under_way = self.runtime.metrics.controllers.pass::<K>();
         let budget = Budget::starting_now(self.runtime.options.timeout);
         let pass = Pass::new(self, key, Arc::clone(&object), now, budget);
         let outcome = pass.run().await;
@@ -63,7 +64,7 @@ where
         outcome: Outcome<K>,
         now: Timestamp,
     ) -> Wake {
-        self.runtime.metrics.pass(K::KIND, &outcome.conditions);
+        self.count(&outcome);
         self.report(before, &outcome.occurrences, now);
         let milestones = &self.runtime.metrics.milestones;
         if outcome.wake == Wake::Gone {
@@ -78,7 +79,10 @@ where
         };
         let status = next_status(object.as_ref(), requested(before), &outcome, now);
         milestones.passed(before, &status, &outcome.drift, now);
-        if object.status.clone().unwrap_or_default() == status {
+        let is_news = object.status.clone().unwrap_or_default() != status;
+        let writes = outcome.writes + u32::from(is_news);
+        self.runtime.metrics.wrote(K::KIND, writes);
+        if !is_news {
             return outcome.wake;
         }
         log_transition(before, &status.conditions);
@@ -99,6 +103,17 @@ where
                 warn!(%error, kind = K::KIND, namespace = key.namespace, name = key.name, "cannot write the status");
                 Wake::Backoff
             }
+        }
+    }
+
+    fn count(&self, outcome: &Outcome<K>) {
+        let metrics = &self.runtime.metrics;
+        metrics.pass(K::KIND, &outcome.conditions);
+        metrics
+            .controllers
+            .ended::<K>(outcome.failure.is_some(), outcome.wake);
+        if let Some((stage, class)) = outcome.failure {
+            metrics.failed::<K>(stage.operation(), class);
         }
     }
 

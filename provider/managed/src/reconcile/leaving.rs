@@ -70,6 +70,7 @@ where
             let released = self.controller.store.release(&self.object, reference).await;
             released.map_err(Stop::at(Stage::Publish))?;
         }
+        self.writes += 1;
         let api = self.api();
         persist::release(&api, &self.object)
             .await

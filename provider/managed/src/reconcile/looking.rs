@@ -88,7 +88,7 @@ where
         if !deleting {
             let client = &controller.runtime.client;
             let tracked = usage::track(client, &controller.configs.usages, &self.object).await;
-            tracked.map_err(Stop::at(Stage::Connect))?;
+            self.writes += u32::from(tracked.map_err(Stop::at(Stage::Connect))?);
         }
         let session = controller.configs.session(&id, deleting);
         let connected = self.budget.limit(Stage::Connect, session).await;

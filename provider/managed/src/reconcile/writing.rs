@@ -47,6 +47,7 @@ where
         if changes.is_empty() {
             return Ok(());
         }
+        self.writes += 1;
         let written = persist::change(&self.api(), &self.object, changes).await;
         self.object = self
             .controller
@@ -55,6 +56,7 @@ where
     }
 
     pub(super) async fn record(&mut self, annotation: &str) -> Result<(), Stop> {
+        self.writes += 1;
         let value = persist::stamp(self.now);
         let written =
             persist::record(&self.api(), &self.object.name_any(), annotation, &value).await;
@@ -92,6 +94,7 @@ where
         if details.is_empty() || stored.contains(details) {
             return Ok(());
         }
+        self.writes += 1;
         let written = self
             .controller
             .store
