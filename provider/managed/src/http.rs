@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,7 +18,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::debug;
 
 use crate::metrics::Metrics;
@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 #[derive(Debug, Default)]
 pub struct Health {
     ready: AtomicBool,
-    unlisted: Mutex<BTreeSet<String>>,
+    unlisted: watch::Sender<BTreeSet<String>>,
 }
 
 impl Health {
@@ -38,14 +38,14 @@ impl Health {
 
     /// Says that the objects of a CRD are not known yet.
     pub(crate) fn lacks(&self, crd: &str) {
-        let mut unlisted = self.unlisted.lock().expect("no panic while held");
-        unlisted.insert(crd.to_owned());
+        self.unlisted
+            .send_modify(|unlisted| drop(unlisted.insert(crd.to_owned())));
     }
 
     /// Says that the objects of a CRD are known.
     pub(crate) fn knows(&self, crd: &str) {
-        let mut unlisted = self.unlisted.lock().expect("no panic while held");
-        unlisted.remove(crd);
+        self.unlisted
+            .send_modify(|unlisted| drop(unlisted.remove(crd)));
     }
 
     /// What keeps the process from its work; `None` when nothing does.
@@ -53,7 +53,7 @@ impl Health {
         if !self.ready.load(Ordering::Acquire) {
             return Some("kinds are not watched yet".into());
         }
-        let unlisted = self.unlisted.lock().expect("no panic while held");
+        let unlisted = self.unlisted.borrow();
         let names: Vec<_> = unlisted.iter().map(String::as_str).collect();
         (!names.is_empty()).then(|| format!("cannot list {}; see the log", names.join(", ")))
     }

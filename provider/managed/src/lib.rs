@@ -136,6 +136,7 @@ pub mod external;
 mod gate;
 #[cfg(feature = "runtime")]
 pub mod http;
+pub mod initial;
 pub mod input;
 pub mod kind;
 #[cfg(feature = "runtime")]

@@ -39,7 +39,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// What every resource under management needs: its external name and our finalizer.
+    /// What every resource under management needs: its external name, our finalizer, and where its
+    /// connection details are.
     pub(crate) fn adoption<K: Kind>(object: &ManagedResource<K>) -> Self {
         let mut changes = Self {
             finalizer: !object.has_finalizer(),
@@ -52,6 +53,13 @@ impl Changes {
             changes
                 .annotations
                 .insert(resource::EXTERNAL_NAME, object.external_name().into_owned());
+        }
+        if let Some(reference) = &object.spec.write_connection_secret_to_ref
+            && object.annotation(resource::CONNECTION_SECRET) != Some(&reference.name)
+        {
+            changes
+                .annotations
+                .insert(resource::CONNECTION_SECRET, reference.name.clone());
         }
         changes
     }

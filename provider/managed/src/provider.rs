@@ -214,12 +214,11 @@ impl Provider {
             ));
         }
         let all_listed = async { while listed.join_next().await.is_some() {} };
-        match tokio::time::timeout(FIRST_LISTS, all_listed).await {
-            Ok(()) => info!("every kind that is served is watched"),
-            Err(_) => warn!(
-                problem = health.problem(),
-                "not every kind is watched, the others start"
-            ),
+        if tokio::time::timeout(FIRST_LISTS, all_listed).await.is_ok() {
+            info!("every kind that is served is watched");
+        } else {
+            let problem = health.problem();
+            warn!(problem, "not every kind is watched; the others start");
         }
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
     }

@@ -101,12 +101,11 @@ impl Schedule {
         if let Some(timer) = entry.due.take() {
             self.timers.remove(&timer);
         }
-        match entry.ready.replace(priority) {
-            Some(lower) => self.ready[lower as usize].retain(|queued| *queued != key),
-            None => {
-                entry.ready_since = Some(now);
-                self.added += 1;
-            }
+        if let Some(lower) = entry.ready.replace(priority) {
+            self.ready[lower as usize].retain(|queued| *queued != key);
+        } else {
+            entry.ready_since = Some(now);
+            self.added += 1;
         }
         self.ready[priority as usize].push_back(key);
     }

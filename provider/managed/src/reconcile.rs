@@ -78,6 +78,8 @@ pub(crate) struct Pass<'a, K: Kind, C: Connector> {
     seen: Seen,
     occurrences: Vec<Occurrence>,
     writes: u32,
+    /// The connection Secret lacks a label or an annotation.
+    is_bare: bool,
 }
 
 impl<'a, K: Kind, C: Connector> Pass<'a, K, C>
@@ -100,6 +102,7 @@ where
             seen: Seen::new(),
             occurrences: Vec::new(),
             writes: 0,
+            is_bare: false,
         }
     }
 
@@ -130,10 +133,13 @@ where
     }
 
     async fn manage(&mut self, policies: Policies) -> Result<Outcome<K>, Stop> {
-        let desired = self.desired().await?;
+        let mut desired = self.desired().await?;
         let session = self.connect().await?;
         let observation = self.observe(&session, &desired).await?;
         let cause = self.cause(&desired);
+        if policies.late_initialize {
+            self.fill(&mut desired, &observation);
+        }
         let situation = Situation {
             deleting: self.object.is_deleting(),
             foreign_finalizers: foreign_finalizers(&self.object),

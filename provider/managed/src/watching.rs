@@ -104,7 +104,7 @@ mod tests {
         }
         let spoil = |name: &str, size| {
             lab.edit(name, move |object| {
-                object["spec"]["forProvider"]["size"] = size
+                object["spec"]["forProvider"]["size"] = size;
             });
         };
         spoil("b", json!("large"));
@@ -149,7 +149,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_deleted_while_nobody_watched_is_forgotten() {
         let lab = Lab::settled(&fake("a", 1)).await;
-        lab.edit("a", |object| object["metadata"]["finalizers"] = json!([]));
+        lab.edit("a", |object| {
+            object["metadata"]["finalizers"] = json!([]);
+        });
         lab.delete("a");
         let controller = Arc::clone(&lab.controller);
         let listed = Arc::new(tokio::sync::Notify::new());

@@ -18,7 +18,9 @@ use crate::{
     kind::Kind,
     lifecycle::foreign_finalizers,
     queue::{Key, Priority},
-    resource::{CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource},
+    resource::{
+        CONNECTION_SECRET, CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource,
+    },
     watching,
 };
 
@@ -141,7 +143,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn of<K: Kind>(object: &ManagedResource<K>) -> Self {
-        let own = [CREATE_PENDING, CREATE_SUCCEEDED, CREATE_FAILED, LEDGER];
+        let own = [
+            CREATE_PENDING,
+            CREATE_SUCCEEDED,
+            CREATE_FAILED,
+            LEDGER,
+            CONNECTION_SECRET,
+        ];
         let annotations = object
             .annotations()
             .iter()

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{
     Pass, Stop,
     verdict::{found, listed, observed},
+    writing::ledger,
 };
 use crate::{
     condition::Claim,
@@ -58,13 +59,28 @@ where
         made.is_some_and(|made| self.now.duration_since(made).unsigned_abs() < grace)
     }
 
+    /// What create is asked for: what is wanted, and what is wanted at first only.
+    fn first(&self, desired: &Desired<K>) -> Result<Desired<K>, Stop> {
+        let mut first = desired.clone();
+        if let Some(initial) = &self.object.spec.init_provider {
+            first.parameters = initial.under(&desired.parameters).map_err(|error| {
+                let cause = format!("spec.initProvider does not fit: {error}");
+                let error = ExternalError::invalid(cause, "correct spec.initProvider");
+                Stop::Failed(Stage::Create, error)
+            })?;
+        }
+        Ok(first)
+    }
+
     pub(super) async fn create(
         &mut self,
         session: &C::Session,
         mut desired: Desired<K>,
         observation: &Observation<K>,
     ) -> Result<Outcome<K>, Stop> {
+        let mut first = self.first(&desired)?;
         let mut changes = self.changes(session, &desired);
+        changes.remember(&self.object, &ledger(session, &first));
         let tried = self.failed_to_create();
         if !tried {
             changes
@@ -74,7 +90,8 @@ where
         self.write(&changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let created = self.call(Stage::Create, session.create(&desired)).await;
+        first.connection.clone_from(&desired.connection);
+        let created = self.call(Stage::Create, session.create(&first)).await;
         match created {
             Ok(details) => self.publish(&mut desired, &details).await?,
             Err(error @ ExternalError::UnknownOutcome(_)) => {

@@ -6,6 +6,7 @@ mod crashing;
 mod creating;
 mod deleting;
 mod drifting;
+mod initializing;
 mod measuring;
 mod persisting;
 mod referring;

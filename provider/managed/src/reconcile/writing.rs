@@ -34,12 +34,7 @@ where
 
     pub(super) fn changes(&self, session: &C::Session, desired: &Desired<K>) -> Changes {
         let mut changes = self.adoption(desired);
-        let ledger: BTreeSet<_> = desired
-            .ledger
-            .union(&session.ledger(desired))
-            .cloned()
-            .collect();
-        changes.remember(&self.object, &ledger);
+        changes.remember(&self.object, &ledger(session, desired));
         changes
     }
 
@@ -91,7 +86,8 @@ where
         ) else {
             return Ok(());
         };
-        if details.is_empty() || stored.contains(details) {
+        let is_stored = details.is_empty() || stored.contains(details);
+        if is_stored && !self.is_bare {
             return Ok(());
         }
         self.writes += 1;
@@ -106,6 +102,7 @@ where
             Source::Object(ObjectId::secret(&namespace, &reference.name)),
             written.version,
         );
+        self.is_bare = written.is_bare;
         desired.connection = Some(written.details);
         Ok(())
     }
@@ -124,4 +121,13 @@ where
             ExternalError::Other(Failure::new(cause, "nothing to do, it is retried")),
         )
     }
+}
+
+/// What may have been changed outside once this is carried out.
+pub(super) fn ledger<K: Kind>(
+    session: &impl ExternalClient<K>,
+    desired: &Desired<K>,
+) -> BTreeSet<String> {
+    let new = session.ledger(desired);
+    desired.ledger.union(&new).cloned().collect()
 }
