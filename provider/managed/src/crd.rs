@@ -260,6 +260,7 @@ fn managed_columns() -> Vec<CustomResourceColumnDefinition> {
 fn config_columns() -> Vec<CustomResourceColumnDefinition> {
     vec![
         condition_column("READY", "Ready"),
+        condition_column("RIGHTS", "RightsComplete"),
         column("SERVER", "string", ".status.server"),
         column("USERS", "integer", ".status.users"),
         age(),
