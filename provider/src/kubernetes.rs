@@ -32,6 +32,7 @@ pub mod settings;
 #[cfg(feature = "backends")]
 pub mod source;
 pub mod status;
+pub mod vcluster;
 
 pub use argocd_cluster::ArgoCdCluster;
 pub use cluster_connection::ClusterConnection;
@@ -41,6 +42,7 @@ pub use remote_object::RemoteObject;
 #[cfg(feature = "backends")]
 pub use session::Session;
 pub use settings::Settings;
+pub use vcluster::VCluster;
 
 /// API group of every kind here.
 pub const GROUP: &str = "kubernetes.pnats.cloud";

@@ -12,7 +12,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use managed::external::{self, ExternalError, ResolvedConfig};
+use managed::{
+    config::Diagnosis,
+    external::{self, ExternalError, ResolvedConfig},
+};
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, time::Instant};
 
@@ -271,7 +274,12 @@ impl external::Connector for Connector {
         Ok(Session::open(config).await?)
     }
 
-    async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
+    async fn probe(
+        &self,
+        session: &Session,
+        // Rights in Vault hang on paths: each resource names the line of policy that it lacks.
+        _in_use: &BTreeSet<String>,
+    ) -> Result<Diagnosis, ExternalError> {
         let health = session
             .send(&Call::get("sys/health").with_query("standbyok=true&perfstandbyok=true"))
             .await?;
@@ -280,7 +288,7 @@ impl external::Connector for Connector {
             Err(Error::Denied { .. }) if session.0.identity.can_log_in_again() => {}
             outcome => drop(outcome?),
         }
-        Ok(product(&health.body))
+        Ok(Diagnosis::of(product(&health.body)))
     }
 }
 

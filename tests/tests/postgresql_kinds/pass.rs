@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use managed::{
-    connection::ConnectionDetails,
     external::{Desired, ExternalClient, ExternalError, Observation, Owner},
     input::Resolved,
     kind::Kind,
 };
-use provider_tenancy::postgresql::Session;
 
 /// A resource that nobody has looked at yet.
 pub(crate) fn wanted<K: Kind>(name: &str, parameters: K::Parameters) -> Desired<K> {
@@ -25,10 +23,7 @@ pub(crate) fn wanted<K: Kind>(name: &str, parameters: K::Parameters) -> Desired<
 }
 
 /// One pass, and a second look that has to find nothing to do.
-pub(crate) async fn apply<K: Kind>(session: &Session, desired: &mut Desired<K>)
-where
-    Session: ExternalClient<K>,
-{
+pub(crate) async fn apply<K: Kind, S: ExternalClient<K>>(session: &S, desired: &mut Desired<K>) {
     try_apply(session, desired)
         .await
         .unwrap_or_else(|error| panic!("{} {}: {error}", K::KIND, desired.external_name));
@@ -43,13 +38,10 @@ where
 }
 
 /// One pass.
-pub(crate) async fn try_apply<K: Kind>(
-    session: &Session,
+pub(crate) async fn try_apply<K: Kind, S: ExternalClient<K>>(
+    session: &S,
     desired: &mut Desired<K>,
-) -> Result<(), ExternalError>
-where
-    Session: ExternalClient<K>,
-{
+) -> Result<(), ExternalError> {
     let observation = session.observe(desired).await?;
     let credentials = session.credentials(desired, &observation);
     if let Some(connection) = &mut desired.connection {
@@ -73,10 +65,10 @@ where
 }
 
 /// The fields that differ; `["absent"]` when it does not exist.
-pub(crate) async fn drift<K: Kind>(session: &Session, desired: &Desired<K>) -> Vec<String>
-where
-    Session: ExternalClient<K>,
-{
+pub(crate) async fn drift<K: Kind, S: ExternalClient<K>>(
+    session: &S,
+    desired: &Desired<K>,
+) -> Vec<String> {
     match session.observe(desired).await.unwrap() {
         Observation::Absent => vec!["absent".to_owned()],
         Observation::Present { drift, .. } => drift.into_iter().map(|drift| drift.field).collect(),
@@ -84,10 +76,10 @@ where
 }
 
 /// What the status would show.
-pub(crate) async fn status<K: Kind>(session: &Session, desired: &Desired<K>) -> K::Observation
-where
-    Session: ExternalClient<K>,
-{
+pub(crate) async fn status<K: Kind, S: ExternalClient<K>>(
+    session: &S,
+    desired: &Desired<K>,
+) -> K::Observation {
     match session.observe(desired).await.unwrap() {
         Observation::Absent => panic!("{} {} is absent", K::KIND, desired.external_name),
         Observation::Present { at_provider, .. } => at_provider,
@@ -95,10 +87,7 @@ where
 }
 
 /// Deletes it, which has to be complete after one call.
-pub(crate) async fn remove<K: Kind>(session: &Session, desired: &mut Desired<K>)
-where
-    Session: ExternalClient<K>,
-{
+pub(crate) async fn remove<K: Kind, S: ExternalClient<K>>(session: &S, desired: &mut Desired<K>) {
     try_remove(session, desired)
         .await
         .unwrap_or_else(|error| panic!("{} {}: {error}", K::KIND, desired.external_name));
@@ -112,13 +101,10 @@ where
 }
 
 /// Deletes it if it can be deleted.
-pub(crate) async fn try_remove<K: Kind>(
-    session: &Session,
+pub(crate) async fn try_remove<K: Kind, S: ExternalClient<K>>(
+    session: &S,
     desired: &mut Desired<K>,
-) -> Result<(), ExternalError>
-where
-    Session: ExternalClient<K>,
-{
+) -> Result<(), ExternalError> {
     desired.deleting = true;
     desired.inputs = Resolved::default();
     match session.observe(desired).await? {
@@ -128,14 +114,12 @@ where
 }
 
 /// Somebody changes something by hand: exactly the named fields differ, and one pass repairs them.
-pub(crate) async fn repairs<K: Kind>(
-    session: &Session,
+pub(crate) async fn repairs<K: Kind, S: ExternalClient<K>>(
+    session: &S,
     desired: &mut Desired<K>,
     by_hand: &str,
     fields: &[&str],
-) where
-    Session: ExternalClient<K>,
-{
+) {
     assert_eq!(
         drift(session, desired).await,
         fields,
@@ -144,9 +128,4 @@ pub(crate) async fn repairs<K: Kind>(
         desired.external_name
     );
     apply(session, desired).await;
-}
-
-/// No connection Secret yet, but one is wanted.
-pub(crate) fn empty_secret() -> ConnectionDetails {
-    ConnectionDetails::none()
 }

@@ -1,6 +1,7 @@
 //! The kind Role.
 
 use managed::{
+    ConnectionDetails,
     external::{Desired, ExternalError},
     input::{Input, SecretKeyRef, Value},
 };
@@ -11,7 +12,7 @@ use provider_tenancy::postgresql::{
 };
 
 use crate::{
-    pass::{apply, drift, empty_secret, remove, repairs, status, try_apply, try_remove, wanted},
+    pass::{apply, drift, remove, repairs, status, try_apply, try_remove, wanted},
     server::{Admin, Server, on_every_server},
 };
 
@@ -46,7 +47,7 @@ async fn each_field_changed_by_hand_is_named_and_repaired() {
         let name = server.name("ü\"st");
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let mut role = wanted::<Role>(&name, full(server, &group));
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         apply(&server.session, &mut role).await;
         for (by_hand, fields) in edits(server, &group) {
             let by_hand = by_hand.replace("{role}", &quoted);
@@ -192,7 +193,7 @@ fn membership_edits(server: &Server, group: &str) -> Vec<(String, Vec<&'static s
 async fn a_generated_password_logs_in_and_is_generated_once() {
     on_every_server("rolepass", async |server| {
         let mut role = wanted::<Role>(&server.name("app"), login());
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         apply(&server.session, &mut role).await;
         let first = password(&role);
         assert!(
@@ -211,7 +212,7 @@ async fn a_generated_password_logs_in_and_is_generated_once() {
             Some(expected)
         );
         // The connection Secret was deleted: a new password is made and takes effect.
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         assert_eq!(drift(&server.session, &role).await, ["password"]);
         apply(&server.session, &mut role).await;
         assert!(
@@ -245,7 +246,7 @@ async fn a_generated_password_logs_in_and_is_generated_once() {
 async fn a_password_changed_by_hand_is_noticed_without_reading_verifiers() {
     on_every_server("roleprobe", async |server| {
         let mut role = wanted::<Role>(&server.name("app"), login());
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         apply(&server.session, &mut role).await;
         server
             .sql(
@@ -290,7 +291,7 @@ async fn a_referenced_password_is_followed_whatever_it_contains() {
                 ..login()
             },
         );
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         let strange = "'\"\\ %@:/\u{a0}ümlaut🐘$1".to_owned() + &"x".repeat(900);
         for password in ["first", &strange, "last"] {
             role.inputs = [(Input::secret(&reference), Value::from(password))]
@@ -319,7 +320,7 @@ async fn a_verifier_is_stored_as_it_is() {
         let verifier = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
         let parameters = RoleParameters { password_secret_ref: Some(reference.clone()), ..login() };
         let mut role = wanted::<Role>(&server.name("app"), parameters);
-        role.connection = Some(empty_secret());
+        role.connection = Some(ConnectionDetails::none());
         role.inputs = [(Input::secret(&reference), Value::from(verifier))].into_iter().collect();
         apply(&server.session, &mut role).await;
         assert!(server.logs_in(&role.external_name, &Value::from("pencil"), "postgres").await);

@@ -16,3 +16,4 @@ mod login;
 mod outage;
 mod ownership;
 mod refusal;
+mod server;

@@ -1,0 +1,1 @@
+//! Kubernetes auth against the testbed's own API server.

@@ -1,0 +1,21 @@
+//! Policies, mounts, auth methods and their roles, against the real OpenBao of the testbed.
+//!
+//! Each test has a prefix of its own for everything it makes, and a session with just the rights that
+//! the kinds say they need for that prefix.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fixture that fails is a test that fails"
+)]
+
+mod auth_mount;
+mod fixture;
+mod jwt;
+mod kubernetes;
+mod mount;
+#[path = "../postgresql_kinds/pass.rs"]
+mod pass;
+mod policy;
+#[path = "../vault/server.rs"]
+mod server;
