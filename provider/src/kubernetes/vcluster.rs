@@ -175,7 +175,8 @@ pub struct VClusterParameters {
     #[serde(default, skip_serializing_if = "Fragment::is_empty")]
     pub config: Fragment,
     /// Whether a virtual cluster of the same name that somebody else has made, with Helm for example,
-    /// may be taken over. Default `Never`.
+    /// may be taken over. It is restarted with the configuration that is written here, so
+    /// `serviceAccountIssuer` should be the issuer it has. Default `Never`.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 }
