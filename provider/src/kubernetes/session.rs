@@ -12,7 +12,7 @@ use super::{
     source,
     status::Source,
 };
-use crate::kubeconfig::{Access, Error, Reason, Remotes, within};
+use crate::kubeconfig::{Access, Error, Reason, Remote, Remotes, within};
 
 /// The way to the host cluster. Cheap to clone; shared by all resources of one config.
 #[derive(Clone)]
@@ -21,6 +21,7 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     host: Client,
     control: Client,
+    objects: Remote,
     allowance: Allowance,
     remotes: Remotes,
 }
@@ -39,6 +40,7 @@ impl Session {
     /// their Secrets lie.
     pub fn new(host: Client, control: Client, allowance: Allowance, remotes: Remotes) -> Self {
         Self(Arc::new(Inner {
+            objects: Remote::new(host.clone()),
             host,
             control,
             allowance,
@@ -54,6 +56,16 @@ impl Session {
     pub fn host(&self, own: &str, namespace: &str) -> Result<Client, ExternalError> {
         self.0.allowance.check(own, namespace)?;
         Ok(self.0.host.clone())
+    }
+
+    /// The objects of the host cluster, for a namespace that a resource of the namespace `own` may
+    /// write in.
+    ///
+    /// # Errors
+    /// [`ExternalError::Invalid`] when the config does not allow it.
+    pub fn host_objects(&self, own: &str, namespace: &str) -> Result<Remote, ExternalError> {
+        self.0.allowance.check(own, namespace)?;
+        Ok(self.0.objects.clone())
     }
 
     /// The clients of remote clusters.

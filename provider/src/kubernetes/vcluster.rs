@@ -85,7 +85,7 @@ pub struct VCluster;
 #[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "has(self.namespace) == has(oldSelf.namespace) && (!has(self.namespace) || self.namespace == oldSelf.namespace)",
+    "has(self.__namespace__) == has(oldSelf.__namespace__) && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)",
     "namespace cannot be changed; make another VCluster"
 ))]
 #[x_kube(validation = (
@@ -241,4 +241,25 @@ impl Kind for VCluster {
 
 const fn one() -> i32 {
     1
+}
+
+/// The objects of a virtual cluster with this name, in the order in which they are applied to a host
+/// cluster of this minor of Kubernetes. `own` is the namespace and the UID of the managed resource.
+///
+/// # Errors
+/// [`ExternalError::Invalid`](managed::external::ExternalError::Invalid) when the parameters cannot work.
+#[cfg(feature = "backends")]
+pub fn manifests(
+    name: &str,
+    own: (&str, &str),
+    parameters: &VClusterParameters,
+    host_minor: Option<u32>,
+) -> Result<Vec<serde_json::Value>, managed::external::ExternalError> {
+    let target = target::Target::new(name, own, parameters)?;
+    let host = manifest::Host { minor: host_minor };
+    let manifests = manifest::all(&target, host)?;
+    Ok(manifests
+        .into_iter()
+        .map(|manifest| manifest.body)
+        .collect())
 }
