@@ -37,6 +37,7 @@ impl ExternalClient<Grant> for Session {
             ready: readiness(&survey),
             conditions: Vec::new(),
             look_again: None,
+            found: None,
         })
     }
 
