@@ -39,13 +39,13 @@ impl Health {
     /// Says that the objects of a CRD are not known yet.
     pub(crate) fn lacks(&self, crd: &str) {
         self.unlisted
-            .send_modify(|unlisted| drop(unlisted.insert(crd.to_owned())));
+            .send_if_modified(|unlisted| unlisted.insert(crd.to_owned()));
     }
 
     /// Says that the objects of a CRD are known.
     pub(crate) fn knows(&self, crd: &str) {
         self.unlisted
-            .send_modify(|unlisted| drop(unlisted.remove(crd)));
+            .send_if_modified(|unlisted| unlisted.remove(crd));
     }
 
     /// What keeps the process from its work; `None` when nothing does.

@@ -229,6 +229,7 @@ impl Kind for VCluster {
     const DESCRIPTION: &'static str =
         "The control plane of a virtual cluster (vCluster) in a namespace of the host cluster.";
     const CATEGORY: &'static str = super::CATEGORY;
+    const OUTLIVES_READERS: bool = true;
     const CONDITIONS: &'static [&'static str] = &[
         CONTROL_PLANE_READY,
         KUBECONFIG_AVAILABLE,

@@ -166,13 +166,10 @@ impl Objects {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         prune(&mut object);
-        let before = self.all.insert(key.clone(), object.clone());
-        let what = if before.is_some() {
-            "MODIFIED"
-        } else {
-            "ADDED"
-        };
+        let is_new = !self.all.contains_key(&key);
+        let what = if is_new { "ADDED" } else { "MODIFIED" };
         self.history.note(self.version, &key, what, &object);
+        self.all.insert(key, object.clone());
         object
     }
 
