@@ -160,6 +160,11 @@ fn is_secret(path: &str) -> bool {
     SECRET_PATHS.iter().any(|secret| secret.starts_with(path))
 }
 
+/// Nobody compares base64 by eye.
+fn is_certificate(path: &str) -> bool {
+    path.ends_with(".caData") || path.ends_with(".certData")
+}
+
 fn foreign(wanted: &Json, found: &Json) -> Vec<String> {
     let mut paths = Vec::new();
     for (name, value) in found.as_object().into_iter().flatten() {
