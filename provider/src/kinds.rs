@@ -35,5 +35,5 @@ macro_rules! kinds {
 kinds! {
     kubernetes { ClusterConnection, VCluster, ArgoCdCluster, RemoteObject }
     postgresql { Database, Role, Grant, DefaultPrivileges }
-    vault { KvSecret, Policy, Mount, AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthRole }
+    vault { KvSecret, Policy, Mount, AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthConfig, KubernetesAuthRole }
 }

@@ -38,6 +38,8 @@ pub mod mount;
 #[cfg(feature = "backends")]
 mod mounting;
 #[cfg(feature = "backends")]
+mod note;
+#[cfg(feature = "backends")]
 mod path;
 #[cfg(feature = "backends")]
 mod pem;

@@ -11,6 +11,7 @@ use super::{
     rights::{self, Right},
     source,
     status::Source,
+    vcluster::Images,
 };
 use crate::kubeconfig::{Access, Error, Reason, Remote, Remotes, within};
 
@@ -24,6 +25,7 @@ struct Inner {
     objects: Remote,
     allowance: Allowance,
     remotes: Remotes,
+    images: Images,
 }
 
 impl fmt::Debug for Session {
@@ -39,13 +41,30 @@ impl Session {
     /// A session on a host cluster. `control` is a client of the control plane, where resources and
     /// their Secrets lie.
     pub fn new(host: Client, control: Client, allowance: Allowance, remotes: Remotes) -> Self {
+        Self::with_images(host, control, allowance, remotes, Images::default())
+    }
+
+    /// As [`Session::new`], with images for virtual clusters that name none.
+    pub fn with_images(
+        host: Client,
+        control: Client,
+        allowance: Allowance,
+        remotes: Remotes,
+        images: Images,
+    ) -> Self {
         Self(Arc::new(Inner {
+            images,
             objects: Remote::new(host.clone()),
             host,
             control,
             allowance,
             remotes,
         }))
+    }
+
+    /// Images for virtual clusters that name none.
+    pub fn images(&self) -> &Images {
+        &self.0.images
     }
 
     /// A client of the host cluster, for a namespace that a resource of the namespace `own` may

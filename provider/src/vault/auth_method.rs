@@ -87,12 +87,14 @@ impl Subject {
     }
 
     /// Looks and compares. What is there and was not written by this resource is refused, unless it may
-    /// be taken over; or, with `harmless`, unless nothing would change.
+    /// be taken over; or, with `harmless`, unless nothing would change. `more` finds differences beside
+    /// the fields.
     pub(super) async fn look<K: Kind>(
         &self,
         session: &Session,
         desired: &Desired<K>,
         harmless: bool,
+        more: impl Fn(&Value) -> Vec<Drift> + Send,
     ) -> Result<Option<Seen>, ExternalError> {
         let me = Mark::of(&desired.owner, session.cluster());
         let claim = Claim::of(desired, &self.api, &me, None);
@@ -101,7 +103,8 @@ impl Subject {
             found => found.map_err(|error| self.explained(error))?,
         };
         let Some(found) = found else { return Ok(None) };
-        let drift = self.fields.drift(&found);
+        let mut drift = self.fields.drift(&found);
+        drift.extend(more(&found));
         if desired.deleting {
             return Ok(claim.is_mine().then_some(Seen { found, drift }));
         }

@@ -7,9 +7,14 @@ use super::proof::ProofObservation;
 
 #[cfg(feature = "backends")]
 mod external;
+#[cfg(feature = "backends")]
+pub(super) mod overlap;
 
 #[cfg(feature = "backends")]
 pub(super) use external::AuthRole;
+
+/// The condition that tells whether other roles of the auth method let in the same bearers.
+pub const BINDINGS_DISTINCT: &str = "BindingsDistinct";
 
 /// `status.atProvider` of a role.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]

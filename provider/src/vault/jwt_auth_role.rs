@@ -24,8 +24,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount, auth_role::AuthRoleObservation,
-    duration::Ttl, proof::LoginProof, token::TokenParameters,
+    PATH_ADVICE, PATH_RULE,
+    adoption::Adopt,
+    auth_mount::AuthMount,
+    auth_role::{AuthRoleObservation, BINDINGS_DISTINCT},
+    duration::Ttl,
+    proof::{LoginProof, VAULT_LOGIN_PROVEN},
+    token::TokenParameters,
 };
 
 /// A role of an auth method of type jwt.
@@ -46,6 +51,10 @@ pub struct JwtAuthRole;
 #[x_kube(validation = (
     "has(self.boundSubject) || (has(self.boundClaims) && size(self.boundClaims) > 0)",
     "whoever has a token of the issuer would log in; set boundSubject or boundClaims"
+))]
+#[x_kube(validation = (
+    "!has(self.proof) || !has(self.token.numUses) || self.token.numUses == 0 || self.token.numUses >= 3",
+    "the proof uses a token three times; set token.numUses to 0 or to 3 or more"
 ))]
 pub struct JwtAuthRoleParameters {
     /// Path of the auth method without `auth/`.
@@ -162,6 +171,7 @@ impl Kind for JwtAuthRole {
     const PLURAL: &'static str = "jwtauthroles";
     const DESCRIPTION: &'static str = "A role of an auth method of type jwt of Vault or OpenBao.";
     const CATEGORY: &'static str = super::CATEGORY;
+    const CONDITIONS: &'static [&'static str] = &[VAULT_LOGIN_PROVEN, BINDINGS_DISTINCT];
 
     type Parameters = JwtAuthRoleParameters;
     type Observation = AuthRoleObservation;
@@ -235,5 +245,25 @@ impl super::auth_role::AuthRole for JwtAuthRole {
         fields.ttl("notBeforeLeeway", "not_before_leeway", not_before);
         parameters.token.add_to(&mut fields);
         fields
+    }
+
+    fn token(parameters: &Self::Parameters) -> &TokenParameters {
+        &parameters.token
+    }
+
+    fn audience(parameters: &Self::Parameters) -> &str {
+        parameters
+            .bound_audiences
+            .first()
+            .map_or("", String::as_str)
+    }
+
+    fn proof(parameters: &Self::Parameters) -> Option<&LoginProof> {
+        parameters.proof.as_ref()
+    }
+
+    fn overlaps(parameters: &Self::Parameters, other: &serde_json::Value) -> bool {
+        let subject = other["bound_subject"].as_str();
+        parameters.bound_subject.is_some() && parameters.bound_subject.as_deref() == subject
     }
 }

@@ -28,6 +28,11 @@ use super::{
     proof::ServiceAccount,
 };
 
+#[cfg(feature = "backends")]
+mod external;
+#[cfg(feature = "backends")]
+mod reviewer;
+
 /// The configuration of an auth method of type kubernetes.
 #[derive(Clone, Debug)]
 pub struct KubernetesAuthConfig;

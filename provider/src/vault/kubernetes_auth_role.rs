@@ -22,8 +22,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PATH_ADVICE, PATH_RULE, adoption::Adopt, auth_mount::AuthMount, auth_role::AuthRoleObservation,
-    proof::LoginProof, token::TokenParameters,
+    PATH_ADVICE, PATH_RULE,
+    adoption::Adopt,
+    auth_mount::AuthMount,
+    auth_role::{AuthRoleObservation, BINDINGS_DISTINCT},
+    proof::{LoginProof, VAULT_LOGIN_PROVEN},
+    token::TokenParameters,
 };
 
 /// A role of an auth method of type kubernetes.
@@ -52,6 +56,10 @@ pub struct KubernetesAuthRole;
 #[x_kube(validation = (
     "(has(self.allowDefaultServiceAccount) && self.allowDefaultServiceAccount) || !self.boundServiceAccountNames.exists(name, name in ['default', '*'])",
     "every pod without a ServiceAccount of its own runs as default; set allowDefaultServiceAccount"
+))]
+#[x_kube(validation = (
+    "!has(self.proof) || !has(self.token.numUses) || self.token.numUses == 0 || self.token.numUses >= 3",
+    "the proof uses a token three times; set token.numUses to 0 or to 3 or more"
 ))]
 pub struct KubernetesAuthRoleParameters {
     /// Path of the auth method without `auth/`.
@@ -154,6 +162,7 @@ impl Kind for KubernetesAuthRole {
     const DESCRIPTION: &'static str =
         "A role of an auth method of type kubernetes of Vault or OpenBao.";
     const CATEGORY: &'static str = super::CATEGORY;
+    const CONDITIONS: &'static [&'static str] = &[VAULT_LOGIN_PROVEN, BINDINGS_DISTINCT];
 
     type Parameters = KubernetesAuthRoleParameters;
     type Observation = AuthRoleObservation;
@@ -217,5 +226,28 @@ impl super::auth_role::AuthRole for KubernetesAuthRole {
         fields.text("aliasNameSource", "alias_name_source", source);
         parameters.token.add_to(&mut fields);
         fields
+    }
+
+    fn token(parameters: &Self::Parameters) -> &TokenParameters {
+        &parameters.token
+    }
+
+    fn audience(parameters: &Self::Parameters) -> &str {
+        &parameters.audience
+    }
+
+    fn proof(parameters: &Self::Parameters) -> Option<&LoginProof> {
+        parameters.proof.as_ref()
+    }
+
+    fn overlaps(parameters: &Self::Parameters, other: &serde_json::Value) -> bool {
+        let met = |mine: &[String], key| super::auth_role::overlap::meet(mine, &other[key]);
+        met(
+            &parameters.bound_service_account_names,
+            "bound_service_account_names",
+        ) && met(
+            &parameters.bound_service_account_namespaces,
+            "bound_service_account_namespaces",
+        )
     }
 }

@@ -13,6 +13,12 @@ use managed::input::{Input, SecretKeyRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "backends")]
+mod trial;
+
+#[cfg(feature = "backends")]
+pub(super) use trial::{Trial, life, verdict};
+
 /// The condition that tells the outcome.
 pub const VAULT_LOGIN_PROVEN: &str = "VaultLoginProven";
 

@@ -12,17 +12,24 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use k8s_openapi::jiff::Timestamp;
 use managed::{
     config::Diagnosis,
     external::{self, ExternalError, ResolvedConfig},
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, time::Instant};
+use vaultrs::client::VaultClient;
+
+use crate::kubeconfig::Remotes;
 
 use super::{
     call::{Call, Reply, Verb},
     error::Error,
+    kubernetes_auth_config::ReviewerObservation,
     login::{Identity, Login},
+    note::Notes,
+    proof::ProofObservation,
     settings::Settings,
     transport::Transport,
 };
@@ -41,6 +48,15 @@ struct Inner {
     entering: AsyncMutex<()>,
     cluster: Option<String>,
     mounts: Mutex<BTreeSet<String>>,
+    remotes: Remotes,
+    /// When this session last wrote to an auth method or to a policy.
+    written: Notes<Timestamp>,
+    /// Reviewers' tokens that were written, by configuration.
+    reviewers: Notes<ReviewerObservation>,
+    /// Proofs that were tried, by role.
+    proofs: Notes<ProofObservation>,
+    /// Overlapping roles that were found, by role.
+    overlaps: Notes<Vec<String>>,
 }
 
 impl Session {
@@ -67,12 +83,52 @@ impl Session {
             entering: AsyncMutex::default(),
             cluster: config.settings.cluster_name.clone(),
             mounts: Mutex::default(),
+            remotes: Remotes::default(),
+            written: Notes::default(),
+            reviewers: Notes::default(),
+            proofs: Notes::default(),
+            overlaps: Notes::default(),
         })))
     }
 
     /// Name of this Kubernetes cluster in owner marks.
     pub(super) fn cluster(&self) -> Option<&str> {
         self.0.cluster.as_deref()
+    }
+
+    /// Clients of the clusters that kubeconfigs lead to.
+    pub(super) fn remotes(&self) -> &Remotes {
+        &self.0.remotes
+    }
+
+    /// When this session last wrote to an auth method, by its path, or to a policy, as `policy NAME`.
+    pub(super) fn written(&self) -> &Notes<Timestamp> {
+        &self.0.written
+    }
+
+    /// Reviewers' tokens that were written, by configuration.
+    pub(super) fn reviewers(&self) -> &Notes<ReviewerObservation> {
+        &self.0.reviewers
+    }
+
+    /// Proofs that were tried, by role.
+    pub(super) fn proofs(&self) -> &Notes<ProofObservation> {
+        &self.0.proofs
+    }
+
+    /// Overlapping roles that were found, by role.
+    pub(super) fn overlaps(&self) -> &Notes<Vec<String>> {
+        &self.0.overlaps
+    }
+
+    /// A client with another token; the empty one is nobody's.
+    pub(super) fn client(&self, token: &str) -> Result<VaultClient, Error> {
+        self.0.transport.client(token)
+    }
+
+    /// Sends a request with another token than the session's own.
+    pub(super) async fn send_as(&self, client: &VaultClient, call: &Call) -> Result<Reply, Error> {
+        self.0.transport.send(client, call).await
     }
 
     /// Sends a request. A token that is old is renewed first, one that is dead is replaced.

@@ -142,14 +142,15 @@ impl Piece {
 /// The manifest as it can be applied to what is there: the claims of a `StatefulSet` cannot change, and
 /// its replicas are left to whoever paused it by hand.
 fn settled(target: &Target<'_>, mut manifest: Manifest, live: &Value) -> Manifest {
-    let spec = &mut manifest.body["spec"];
-    if spec.get("volumeClaimTemplates").is_some()
-        && let Some(claims) = live["spec"].get("volumeClaimTemplates")
+    let Some(spec) = manifest.body.get_mut("spec").and_then(Value::as_object_mut) else {
+        return manifest;
+    };
+    if let Some(claims) = spec.get_mut("volumeClaimTemplates")
+        && let Some(found) = live["spec"].get("volumeClaimTemplates")
     {
-        spec["volumeClaimTemplates"] = without_status(claims);
+        *claims = without_status(found);
     }
-    let is_left = target.parameters.paused.is_none() && rollout::is_paused_by_hand(live);
-    if is_left && let Some(spec) = spec.as_object_mut() {
+    if target.parameters.paused.is_none() && rollout::is_paused_by_hand(live) {
         spec.remove("replicas");
     }
     manifest

@@ -10,7 +10,7 @@ use managed::external::{Desired, ExternalError};
 use serde_json::json;
 
 use super::{
-    ExistingClaims, RbacMode, VCluster,
+    AdoptionPolicy, ExistingClaims, RbacMode, VCluster,
     manifest::{self, Host},
     observation::Part,
     place::Place,
@@ -143,7 +143,10 @@ impl<'a> Visit<'a> {
         let Some(claim) = claims.iter().find(is_foreign) else {
             return Ok(());
         };
-        if self.target.parameters.persistence.existing_claims == ExistingClaims::Reuse {
+        let parameters = self.target.parameters;
+        let is_wanted = parameters.persistence.existing_claims == ExistingClaims::Reuse
+            || parameters.adoption_policy != AdoptionPolicy::Never;
+        if is_wanted {
             return Ok(());
         }
         let name = claim["metadata"]["name"].as_str().unwrap_or_default();

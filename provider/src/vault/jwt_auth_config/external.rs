@@ -13,6 +13,7 @@ use super::{JwtAuthConfig, JwtAuthConfigObservation};
 use crate::vault::{
     auth_method::{Subject, mount},
     field::Fields,
+    note::now,
     pem,
     session::Session,
 };
@@ -27,7 +28,7 @@ impl ExternalClient<JwtAuthConfig> for Session {
             return Ok(Observation::Absent);
         }
         let subject = subject(desired)?;
-        let seen = subject.look(self, desired, true).await?;
+        let seen = subject.look(self, desired, true, |_| Vec::new()).await?;
         Ok(seen.map_or(Observation::Absent, |seen| {
             Observation::present(at_provider(&subject.mount, &seen.found), seen.drift)
         }))
@@ -41,7 +42,9 @@ impl ExternalClient<JwtAuthConfig> for Session {
         &self,
         desired: &Desired<JwtAuthConfig>,
     ) -> Result<ConnectionDetails, ExternalError> {
-        subject(desired)?.write(self, Map::new()).await?;
+        let subject = subject(desired)?;
+        subject.write(self, Map::new()).await?;
+        self.written().put(&subject.mount, now());
         Ok(ConnectionDetails::none())
     }
 

@@ -13,6 +13,7 @@ use crate::vault::{
     call::Call,
     error::Error,
     mark::{Claim, Mark},
+    note::now,
     path::checked,
     session::Session,
 };
@@ -55,6 +56,8 @@ impl ExternalClient<Policy> for Session {
         let body = json!({ "policy": format!("# {mark}\n{}", wanted(desired)) });
         let call = Call::post(api(&desired.parameters.name)?, &body);
         self.change(&call).await.map_err(refused)?;
+        let policy = format!("policy {}", desired.parameters.name);
+        self.written().put(&policy, now());
         Ok(ConnectionDetails::none())
     }
 
