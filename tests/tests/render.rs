@@ -147,6 +147,14 @@ const CLAIMS: Package = Package {
     folder: "configuration-claims",
     plural: "xpostgresqlinstances",
 };
+const CLUSTERS: Package = Package {
+    folder: "configuration",
+    plural: "virtualclusters",
+};
+const CLUSTER_CLAIMS: Package = Package {
+    folder: "configuration-claims",
+    plural: "xvirtualclusters",
+};
 
 impl Package {
     fn definition(&self) -> PathBuf {
@@ -197,8 +205,8 @@ fn documents(text: &str) -> Vec<Value> {
     parsed.collect()
 }
 
-fn examples() -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(root().join("examples/postgresqlinstance")).unwrap();
+fn examples(of: &str) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("examples").join(of)).unwrap();
     let mut files: Vec<_> = folder.map(|file| file.unwrap().path()).collect();
     files.sort();
     files
@@ -238,25 +246,30 @@ fn ready(object: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_is_valid_under_both_configurations() {
     let bench = Bench::new("examples").await;
-    for package in [NAMESPACED, CLAIMS] {
-        bench
-            .validate(&root().join("examples/postgresqlinstance"), &package)
-            .await;
+    for (folder, package) in [
+        ("postgresqlinstance", NAMESPACED),
+        ("postgresqlinstance", CLAIMS),
+        ("virtualcluster", CLUSTERS),
+        ("virtualcluster", CLUSTER_CLAIMS),
+    ] {
+        let examples = root().join("examples").join(folder);
+        bench.validate(&examples, &package).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_every_example_becomes_is_valid() {
     let bench = Bench::new("render").await;
-    for example in examples() {
-        let rendered = bench.render(&example, &NAMESPACED, None).await;
-        assert!(
-            kinds(&rendered).contains(&"Database"),
-            "{}",
-            example.display()
-        );
-        let file = bench.write("rendered.yaml", &rendered);
-        bench.validate(&file, &NAMESPACED).await;
+    for (folder, package, kind) in [
+        ("postgresqlinstance", NAMESPACED, "Database"),
+        ("virtualcluster", CLUSTERS, "AuthMount"),
+    ] {
+        for example in examples(folder) {
+            let rendered = bench.render(&example, &package, None).await;
+            assert!(kinds(&rendered).contains(&kind), "{}", example.display());
+            let file = bench.write("rendered.yaml", &rendered);
+            bench.validate(&file, &package).await;
+        }
     }
 }
 
