@@ -3,7 +3,7 @@
 mod conclude;
 mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use kube::Api;
@@ -21,6 +21,9 @@ use crate::{
     resource::ManagedResource,
     runtime::Runtime,
 };
+
+/// How long reading one object again may take; the watch brings it too.
+const FOR_A_READ: Duration = Duration::from_secs(5);
 
 /// Something whose objects the queue hands out.
 pub(crate) trait Reconciler: Send + Sync {
@@ -77,10 +80,12 @@ where
 
     /// Reads the object again, past the watch.
     pub(crate) async fn refresh(&self, key: &Key) {
-        match self.api(&key.namespace).get_opt(&key.name).await {
-            Ok(Some(object)) => drop(self.cache.insert(stripped(object))),
-            Ok(None) => drop(self.cache.remove(&key.namespace, &key.name)),
-            Err(error) => debug!(%error, name = key.name, "cannot read the object again"),
+        let api = self.api(&key.namespace);
+        match tokio::time::timeout(FOR_A_READ, api.get_opt(&key.name)).await {
+            Ok(Ok(Some(object))) => drop(self.cache.insert(stripped(object))),
+            Ok(Ok(None)) => drop(self.cache.remove(&key.namespace, &key.name)),
+            Ok(Err(error)) => debug!(%error, name = key.name, "cannot read the object again"),
+            Err(_) => debug!(name = key.name, "the object was not read again in time"),
         }
     }
 

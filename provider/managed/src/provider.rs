@@ -3,10 +3,11 @@
 //! All tasks belong to one set. When the process is told to stop, no new pass starts and those under
 //! way get a grace period; when it loses the lease, it ends at once.
 
+mod tending;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Client, api::ApiResource};
@@ -14,7 +15,9 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
-use tracing::{error, info, warn};
+use tracing::{error, info};
+
+use self::tending::{metadata_watches, state_metrics, sweep, tend_kinds};
 
 use crate::{
     condition::{self, READY, SYNCED, UP_TO_DATE},
@@ -25,7 +28,6 @@ use crate::{
     controller::{Controller, Reconciler},
     event::{Recorder, Writer},
     external::{Connector, ExternalClient},
-    gate::Gate,
     http::Health,
     kind::Kind,
     metrics::{Counts, Metrics, gvk},
@@ -38,14 +40,6 @@ type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
 type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
 type Sweep = Box<dyn Fn() + Send + Sync>;
 type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
-
-/// How often gauges are counted.
-const STATE_METRICS: Duration = Duration::from_secs(5);
-
-/// How long the first lists may hold up the first pass. References are looked up in what was listed, so
-/// a pass that starts too early waits in vain for a moment; a kind that cannot be listed must not hold
-/// up the others for ever.
-const FIRST_LISTS: Duration = Duration::from_secs(30);
 
 /// A provider under construction.
 pub struct Provider {
@@ -195,99 +189,8 @@ impl Provider {
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
         tasks.spawn(sweep(runtime.options.sync, sweeps));
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
-        let gate = Gate::new();
-        tasks.spawn(gate.clone().run(runtime.client.clone()));
-        let mut first_lists = Vec::new();
-        for (crd, watch) in watches {
-            let (synced, is_synced) = watch::channel(false);
-            first_lists.push((crd.clone(), is_synced));
-            tasks.spawn(gated(gate.clone(), crd, watch, synced));
-        }
-        health.set_ready();
-        let mut listed = JoinSet::new();
-        for (crd, is_synced) in first_lists {
-            listed.spawn(first_list(
-                gate.clone(),
-                crd,
-                is_synced,
-                Arc::clone(&health),
-            ));
-        }
-        let all_listed = async { while listed.join_next().await.is_some() {} };
-        if tokio::time::timeout(FIRST_LISTS, all_listed).await.is_ok() {
-            info!("every kind that is served is watched");
-        } else {
-            let problem = health.problem();
-            warn!(problem, "not every kind is watched; the others start");
-        }
+        tend_kinds(&mut tasks, &runtime, watches, &health).await;
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
-    }
-}
-
-/// Waits until the objects of a CRD that is there are known.
-async fn first_list(
-    gate: Gate,
-    crd: String,
-    mut is_synced: watch::Receiver<bool>,
-    health: Arc<Health>,
-) {
-    if gate.is_there(&crd).await {
-        health.lacks(&crd);
-        let _ = is_synced.wait_for(|synced| *synced).await;
-        health.knows(&crd);
-    }
-}
-
-/// Runs a watch for as long as the CRD is there.
-async fn gated(gate: Gate, crd: String, watch: Watch, synced: watch::Sender<bool>) {
-    loop {
-        gate.appears(&crd).await;
-        info!(crd, "kind starts");
-        tokio::select! {
-            () = watch(synced.clone()) => {}
-            () = gate.vanishes(&crd) => info!(crd, "kind stops because its CRD is gone"),
-        }
-    }
-}
-
-/// Watches Secrets and `ConfigMap`s, and every foreign kind that is asked for.
-async fn metadata_watches(
-    runtime: Arc<Runtime>,
-    mut requested: mpsc::UnboundedReceiver<ApiResource>,
-) {
-    use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-    let mut watches = JoinSet::new();
-    for resource in [
-        ApiResource::erase::<Secret>(&()),
-        ApiResource::erase::<ConfigMap>(&()),
-    ] {
-        watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
-    }
-    while let Some(resource) = requested.recv().await {
-        info!(
-            kind = resource.kind,
-            group = resource.group,
-            "watching a kind that is read by field"
-        );
-        watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
-    }
-}
-
-/// Looks for objects that fell out of the queue.
-async fn sweep(interval: Duration, sweeps: Vec<Sweep>) {
-    loop {
-        tokio::time::sleep(interval).await;
-        for sweep in &sweeps {
-            sweep();
-        }
-    }
-}
-
-async fn state_metrics(runtime: Arc<Runtime>, counts: Vec<Count>) {
-    loop {
-        let kinds: Vec<_> = counts.iter().map(|count| count()).collect();
-        runtime.metrics.state(runtime.queue.waiting(), &kinds);
-        tokio::time::sleep(STATE_METRICS).await;
     }
 }
 
