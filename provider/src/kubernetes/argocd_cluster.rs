@@ -43,7 +43,7 @@ pub struct ArgoCdCluster;
 #[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "self.name == oldSelf.name && self.namespace == oldSelf.namespace",
+    "self.name == oldSelf.name && self.__namespace__ == oldSelf.__namespace__",
     "name and namespace cannot be changed; make another ArgoCDCluster"
 ))]
 #[x_kube(validation = (

@@ -41,7 +41,7 @@ pub struct RemoteObject;
     "the manifest's kind and name cannot be changed; make another RemoteObject"
 ))]
 #[x_kube(validation = (
-    "(has(self.manifest.metadata.namespace) ? self.manifest.metadata.namespace : '') == (has(oldSelf.manifest.metadata.namespace) ? oldSelf.manifest.metadata.namespace : '')",
+    "(has(self.manifest.metadata.__namespace__) ? self.manifest.metadata.__namespace__ : '') == (has(oldSelf.manifest.metadata.__namespace__) ? oldSelf.manifest.metadata.__namespace__ : '')",
     "the manifest's namespace cannot be changed; make another RemoteObject"
 ))]
 #[x_kube(validation = (

@@ -81,7 +81,7 @@ async fn the_probe_says_who_the_server_takes_us_for_and_what_is_missing_where() 
     assert!(server.starts_with("Kubernetes v1."), "{server}");
     assert!(server.contains(&account), "{server}");
     let rule = r#"{apiGroups: [""], resources: [secrets], verbs: [get, create, patch, delete]}"#;
-    let [missing] = diagnosis.missing.as_slice() else {
+    let [missing] = diagnosis.missing_rights.as_slice() else {
         panic!("{diagnosis:?}")
     };
     assert_eq!(
@@ -98,5 +98,5 @@ async fn an_administrator_lacks_nothing() {
     let config = config(&fixture, None, settings, &fixture.admin());
     let session = connector.connect(&config).await.unwrap();
     let diagnosis = connector.probe(&session, &BTreeSet::new()).await.unwrap();
-    assert!(diagnosis.missing.is_empty(), "{diagnosis:?}");
+    assert!(diagnosis.missing_rights.is_empty(), "{diagnosis:?}");
 }
