@@ -57,42 +57,42 @@ impl Admission {
 #[tokio::test]
 async fn a_spec_that_cannot_work_is_refused_with_what_to_do() {
     let admission = Admission::new().await;
-    let with = |more: Value| {
-        let mut parameters = json!({"version": "0.36.1"});
-        let more = more.as_object().cloned().unwrap_or_default();
-        parameters.as_object_mut().unwrap().extend(more);
-        parameters
-    };
     let table = [
-        (with(json!({"version": "latest"})), "version"),
+        (json!({"version": "latest"}), "version"),
         (
-            with(json!({"replicas": 3})),
+            json!({"replicas": 3}),
             "set backingStore.type to DeployedEtcd",
         ),
-        (with(json!({"exposure": {"type": "NodePort"}})), "set host"),
+        (json!({"exposure": {"type": "NodePort"}}), "set host"),
         (
-            with(json!({"exposure": {"nodePort": 31443}})),
+            json!({"exposure": {"nodePort": 31443}}),
             "nodePort belongs to type NodePort",
         ),
         (
-            with(json!({"persistence": {"size": "big"}})),
+            json!({"persistence": {"size": "big"}}),
             "quantity such as 5Gi",
         ),
         (
-            with(json!({"serviceAccountIssuer": "http://x.example"})),
+            json!({"serviceAccountIssuer": "http://x.example"}),
             "serviceAccountIssuer",
         ),
-        (with(json!({"namespace": "../kube-system"})), "namespace"),
+        (json!({"namespace": "../kube-system"}), "namespace"),
         (
-            with(json!({"backingStore": {"type": "EmbeddedEtcd"}})),
+            json!({"backingStore": {"type": "EmbeddedEtcd"}}),
             "backingStore.type",
         ),
     ];
     for (parameters, words) in table {
-        let refused = admission.apply(&parameters).await.unwrap_err();
+        let refused = admission.apply(&with(&parameters)).await.unwrap_err();
         assert!(refused.contains(words), "{words}: {refused}");
     }
-    let first = with(json!({
+    admission.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_refused_and_a_volume_may_grow() {
+    let admission = Admission::new().await;
+    let first = with(&json!({
         "namespace": "vc-dev",
         "persistence": {"size": "5Gi", "storageClassName": "fast"},
         "config": {"logging": {"encoding": "json"}},
@@ -103,18 +103,19 @@ async fn a_spec_that_cannot_work_is_refused_with_what_to_do() {
         *parameters.pointer_mut(path).unwrap() = value;
         parameters
     };
+    let another = "make another VCluster";
     let table = [
-        (
-            changed("/namespace", json!("vc-other")),
-            "make another VCluster",
-        ),
+        (changed("/namespace", json!("vc-other")), another),
         (changed("/persistence/size", json!("1Gi")), "cannot shrink"),
         (
             changed("/persistence/storageClassName", json!("slow")),
-            "make another VCluster",
+            another,
         ),
         (
-            with(json!({"namespace": "vc-dev", "persistence": {"enabled": false}})),
+            changed(
+                "/persistence",
+                json!({"enabled": false, "storageClassName": "fast"}),
+            ),
             "persistence.enabled cannot",
         ),
     ];
@@ -122,9 +123,15 @@ async fn a_spec_that_cannot_work_is_refused_with_what_to_do() {
         let refused = admission.apply(&parameters).await.unwrap_err();
         assert!(refused.contains(words), "{words}: {refused}");
     }
-    admission
-        .apply(&changed("/persistence/size", json!("10Gi")))
-        .await
-        .unwrap();
+    let grown = changed("/persistence/size", json!("10Gi"));
+    admission.apply(&grown).await.unwrap();
     admission.finish().await;
+}
+
+/// The least that is needed, and this.
+fn with(more: &Value) -> Value {
+    let mut parameters = json!({"version": "0.36.1"});
+    let more = more.as_object().cloned().unwrap_or_default();
+    parameters.as_object_mut().unwrap().extend(more);
+    parameters
 }

@@ -22,6 +22,7 @@ fn table() -> Vec<(&'static str, Change, Value)> {
     let mut table = storage();
     table.extend(reach());
     table.extend(limits());
+    table.extend(placement());
     table
 }
 
@@ -162,28 +163,31 @@ fn limits() -> Vec<(&'static str, Change, Value)> {
                 }},
             }}),
         ),
-        (
-            "resources and places of one's own",
-            |p| {
-                p.resources = Some(Resources {
-                    requests: [("cpu".to_owned(), "50m".to_owned())].into(),
-                    limits: [("memory".to_owned(), "1Gi".to_owned())].into(),
-                });
-                p.scheduling.node_selector = [("a".to_owned(), "b".to_owned())].into();
-                p.scheduling.tolerations = vec![fragment(json!({"operator": "Exists"}))];
-            },
-            json!({"controlPlane": {"statefulSet": {
-                "resources": {
-                    "limits": {"memory": "1Gi", "ephemeral-storage": null},
-                    "requests": {"cpu": "50m", "memory": null, "ephemeral-storage": null},
-                },
-                "scheduling": {
-                    "nodeSelector": {"a": "b"},
-                    "tolerations": [{"operator": "Exists"}],
-                },
-            }}}),
-        ),
     ]
+}
+
+fn placement() -> Vec<(&'static str, Change, Value)> {
+    vec![(
+        "resources and places of one's own",
+        |p| {
+            p.resources = Some(Resources {
+                requests: [("cpu".to_owned(), "50m".to_owned())].into(),
+                limits: [("memory".to_owned(), "1Gi".to_owned())].into(),
+            });
+            p.scheduling.node_selector = [("a".to_owned(), "b".to_owned())].into();
+            p.scheduling.tolerations = vec![fragment(json!({"operator": "Exists"}))];
+        },
+        json!({"controlPlane": {"statefulSet": {
+            "resources": {
+                "limits": {"memory": "1Gi", "ephemeral-storage": null},
+                "requests": {"cpu": "50m", "memory": null, "ephemeral-storage": null},
+            },
+            "scheduling": {
+                "nodeSelector": {"a": "b"},
+                "tolerations": [{"operator": "Exists"}],
+            },
+        }}}),
+    )]
 }
 
 fn fragment(value: Value) -> Fragment {

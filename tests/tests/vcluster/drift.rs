@@ -107,7 +107,7 @@ async fn a_change_of_any_object_is_named_by_its_path_and_undone() {
 }
 
 /// A merge patch would replace the list of containers.
-fn strategic<'a>(mut patch: [&'a str; 6]) -> [&'a str; 6] {
+fn strategic(mut patch: [&str; 6]) -> [&str; 6] {
     patch[3] = "--type=strategic";
     patch
 }

@@ -226,7 +226,7 @@ async fn is_there(client: &Client) -> bool {
 
 /// A pod inside, and the token that it was given, read from its log through the virtual API server.
 async fn run_pod(client: &Client) -> String {
-    let script = "cat /var/run/secrets/kubernetes.io/serviceaccount/token; sleep 3600";
+    let script = "cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo; sleep 3600";
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": "worker"},
         "spec": {

@@ -52,7 +52,8 @@ impl Images {
     /// These images, and `others` where they say nothing.
     #[must_use]
     pub fn or(&self, others: &Self) -> Self {
-        let either = |one: &Option<String>, other: &Option<String>| one.clone().or(other.clone());
+        let either =
+            |one: &Option<String>, other: &Option<String>| one.clone().or_else(|| other.clone());
         Self {
             registry: either(&self.registry, &others.registry),
             control_plane: either(&self.control_plane, &others.control_plane),
