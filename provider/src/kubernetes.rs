@@ -19,6 +19,10 @@ mod connector;
 #[cfg(feature = "backends")]
 pub mod health;
 #[cfg(feature = "backends")]
+pub mod manifest;
+#[cfg(feature = "backends")]
+pub mod object;
+#[cfg(feature = "backends")]
 pub mod rights;
 #[cfg(feature = "backends")]
 mod session;
@@ -26,6 +30,7 @@ pub mod settings;
 #[cfg(feature = "backends")]
 pub mod source;
 pub mod status;
+pub mod vcluster;
 
 pub use cluster_connection::ClusterConnection;
 #[cfg(feature = "backends")]
@@ -33,6 +38,7 @@ pub use connector::Connector;
 #[cfg(feature = "backends")]
 pub use session::Session;
 pub use settings::Settings;
+pub use vcluster::VCluster;
 
 /// API group of every kind here.
 pub const GROUP: &str = "kubernetes.pnats.cloud";

@@ -13,6 +13,8 @@ mod acting;
 pub mod connector;
 pub mod database;
 pub mod default_privileges;
+#[cfg(feature = "backends")]
+mod doctor;
 pub mod grant;
 pub mod parameter;
 #[cfg(feature = "backends")]

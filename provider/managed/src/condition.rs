@@ -215,6 +215,35 @@ mod tests {
     }
 
     #[test]
+    fn conditions_have_crossplanes_types_and_reasons() {
+        let table = [
+            (Claim::available(), "Ready=True/Available"),
+            (Claim::creating(""), "Ready=False/Creating"),
+            (Claim::deleting(""), "Ready=False/Deleting"),
+            (Claim::unavailable(""), "Ready=False/Unavailable"),
+            (Claim::unobserved(""), "Ready=Unknown/Unavailable"),
+            (Claim::synced(), "Synced=True/ReconcileSuccess"),
+            (Claim::failed(""), "Synced=False/ReconcileError"),
+            (Claim::paused(""), "Synced=False/ReconcilePaused"),
+            (Claim::matched(), "UpToDate=True/ObserveMatched"),
+            (
+                Claim::update_requested(""),
+                "UpToDate=False/UpdateRequested",
+            ),
+            (
+                Claim::update_restricted(""),
+                "UpToDate=False/UpdateRestricted",
+            ),
+            (Claim::update_failed(""), "UpToDate=False/UpdateFailed"),
+            (Claim::drift_unknown(), "UpToDate=Unknown/ReconcilePaused"),
+        ];
+        for (claim, expected) in table {
+            let shown = format!("{}={}/{}", claim.kind, claim.status.as_str(), claim.reason);
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
     fn every_condition_carries_the_generation_it_speaks_about() {
         let mut conditions = Vec::new();
         set(&mut conditions, Claim::available(), Some(7), at(10));

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "runtime")]
 pub(crate) mod control;
+mod diagnosis;
 mod object;
 #[cfg(feature = "runtime")]
 pub(crate) mod session;
@@ -19,6 +20,8 @@ use std::fmt::Debug;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub use diagnosis::{Diagnosis, MissingRight};
 
 use crate::input::Input;
 
@@ -156,6 +159,9 @@ pub struct ConfigStatus {
     /// What the server is, as it says itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
+    /// Rights that the kinds in use need and the identity does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_rights: Vec<MissingRight>,
 }
 
 /// The namespaced provider config of one group.

@@ -260,6 +260,7 @@ fn managed_columns() -> Vec<CustomResourceColumnDefinition> {
 fn config_columns() -> Vec<CustomResourceColumnDefinition> {
     vec![
         condition_column("READY", "Ready"),
+        condition_column("RIGHTS", "RightsComplete"),
         column("SERVER", "string", ".status.server"),
         column("USERS", "integer", ".status.users"),
         age(),
@@ -273,4 +274,48 @@ fn usage_columns() -> Vec<CustomResourceColumnDefinition> {
         column("RESOURCE-NAME", "string", ".resourceRef.name"),
         age(),
     ]
+}
+
+#[cfg(all(test, feature = "runtime"))]
+mod tests {
+    use super::*;
+    use crate::testing::{Fake, FakeSettings};
+
+    #[test]
+    fn a_managed_crd_has_crossplanes_columns_categories_and_status() {
+        let crd = managed::<Fake>();
+        assert_eq!(crd.metadata.name.as_deref(), Some("fakes.example.org"));
+        assert_eq!(crd.spec.scope, "Namespaced");
+        let categories = crd.spec.names.categories.clone().unwrap();
+        assert_eq!(categories, ["crossplane", "managed", "fake"]);
+        let version = &crd.spec.versions[0];
+        let columns = version.additional_printer_columns.iter().flatten();
+        let columns: Vec<_> = columns.map(|column| column.name.as_str()).collect();
+        assert_eq!(
+            columns,
+            ["READY", "SYNCED", "DRIFT", "EXTERNAL-NAME", "AGE"]
+        );
+        assert!(version.subresources.as_ref().unwrap().status.is_some());
+        let schema = serde_json::to_value(version.schema.as_ref().unwrap()).unwrap();
+        let status = &schema["openAPIV3Schema"]["properties"]["status"]["properties"];
+        assert_eq!(status["conditions"]["x-kubernetes-list-type"], "map");
+        assert_eq!(
+            status["conditions"]["x-kubernetes-list-map-keys"],
+            json!(["type"])
+        );
+    }
+
+    #[test]
+    fn the_kinds_of_a_config_have_crossplanes_names_and_scopes() {
+        let crds = configs::<FakeSettings>();
+        let names = crds.map(|crd| format!("{} {}", crd.spec.names.kind, crd.spec.scope));
+        assert_eq!(
+            names,
+            [
+                "ProviderConfig Namespaced",
+                "ClusterProviderConfig Cluster",
+                "ProviderConfigUsage Namespaced"
+            ]
+        );
+    }
 }

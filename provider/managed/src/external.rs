@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 use crate::{
     change::Changes,
     condition::Claim,
-    config::ProviderSettings,
+    config::{Diagnosis, ProviderSettings},
     connection::ConnectionDetails,
     drift::Drift,
     input::{Resolved, Value},
@@ -84,11 +84,13 @@ pub trait Connector: Send + Sync + 'static {
         stream::pending().boxed()
     }
 
-    /// Asks the server who it is. Shown in the config's status; an error makes the config not ready.
+    /// Asks the server who it is, and which of the rights that the kinds in use need are missing.
+    /// Shown in the config's status; an error makes the config not ready, a missing right does not.
     fn probe(
         &self,
         session: &Self::Session,
-    ) -> impl Future<Output = Result<String, ExternalError>> + Send;
+        in_use: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<Diagnosis, ExternalError>> + Send;
 }
 
 /// A provider config with the values of the Secrets it refers to.

@@ -32,7 +32,8 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "runtime")] mod example {
-//! use managed::{ConnectionDetails, Drift, Input, Kind, ProviderSettings, external::*, provider::Provider};
+//! use std::collections::BTreeSet;
+//! use managed::{config::Diagnosis, ConnectionDetails, Drift, Input, Kind, ProviderSettings, external::*, provider::Provider};
 //! # use schemars::JsonSchema;
 //! # use serde::{Deserialize, Serialize};
 //!
@@ -70,7 +71,9 @@
 //!     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<queue::Client, ExternalError> {
 //!         queue::Client::open(&config.settings.address).await
 //!     }
-//!     async fn probe(&self, queue: &queue::Client) -> Result<String, ExternalError> { queue.version().await }
+//!     async fn probe(&self, queue: &queue::Client, _: &BTreeSet<String>) -> Result<Diagnosis, ExternalError> {
+//!         Ok(Diagnosis::of(queue.version().await?))
+//!     }
 //! }
 //!
 //! impl ExternalClient<Topic> for queue::Client {

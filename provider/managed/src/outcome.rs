@@ -264,3 +264,66 @@ fn judge_readiness<K: Kind>(
         Some(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{external::Failure, testing::Fake};
+
+    #[test]
+    fn every_step_that_fails_has_crossplanes_event_and_begins_its_message() {
+        let table = [
+            (
+                Stage::Resolve,
+                "CannotResolveResourceReferences",
+                "cannot resolve references: x; y",
+            ),
+            (
+                Stage::Connect,
+                "CannotConnectToProvider",
+                "connect failed: x; y",
+            ),
+            (
+                Stage::Load,
+                "CannotPublishConnectionDetails",
+                "cannot read connection details: x; y",
+            ),
+            (
+                Stage::Observe,
+                "CannotObserveExternalResource",
+                "observe failed: x; y",
+            ),
+            (
+                Stage::Create,
+                "CannotCreateExternalResource",
+                "create failed: x; y",
+            ),
+            (
+                Stage::Update,
+                "CannotUpdateExternalResource",
+                "update failed: x; y",
+            ),
+            (
+                Stage::Delete,
+                "CannotDeleteExternalResource",
+                "delete failed: x; y",
+            ),
+            (
+                Stage::Publish,
+                "CannotPublishConnectionDetails",
+                "cannot publish connection details: x; y",
+            ),
+            (
+                Stage::Persist,
+                "CannotUpdateManagedResource",
+                "cannot update managed resource: x; y",
+            ),
+        ];
+        for (stage, reason, message) in table {
+            let error = ExternalError::Other(Failure::new("x", "y"));
+            let outcome = Outcome::<Fake>::failed(stage, &error, Duration::ZERO);
+            assert_eq!(outcome.occurrences, [Occurrence::warning(reason, message)]);
+            assert_eq!(outcome.conditions[0], Claim::failed(message));
+        }
+    }
+}

@@ -134,3 +134,17 @@ impl Reference<'_> {
         referred && (self.value.is_none() || self.policy().resolve == Resolve::Always)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::schema;
+
+    #[test]
+    fn a_reference_cannot_leave_its_namespace() {
+        for schema in [schema::<NamedReference>(), schema::<Selector>()] {
+            let properties = schema["properties"].as_object().unwrap();
+            assert!(!properties.contains_key("namespace"), "{properties:?}");
+        }
+    }
+}

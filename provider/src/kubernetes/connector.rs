@@ -1,10 +1,10 @@
 //! From a provider config to a session.
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
 
 use kube::Client;
 use managed::{
-    config::ConfigSecretKeyRef,
+    config::{ConfigSecretKeyRef, Diagnosis},
     external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
 };
 
@@ -14,7 +14,7 @@ use super::{
     session::Session,
     settings::{CredentialsSource, Settings},
 };
-use crate::kubeconfig::{Access, Error, Remotes, probe};
+use crate::kubeconfig::{Access, Remotes, probe};
 
 /// What every kind that writes in a host namespace needs there.
 const SECRETS: [Right; 4] = [
@@ -44,33 +44,33 @@ impl ManagedConnector for Connector {
 
     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
         let allowance = allowance(config)?;
-        Ok(Session::new(host(config)?, allowance, self.remotes.clone()))
+        let (host, control) = (host(config)?, config.client.clone());
+        Ok(Session::new(host, control, allowance, self.remotes.clone()))
     }
 
-    /// Says version and identity, and which rights on Secrets are missing in the namespaces that
-    /// the config writes out.
-    async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
+    /// Version and identity, and which rights on Secrets are missing in the namespaces that the
+    /// config writes out.
+    async fn probe(
+        &self,
+        session: &Session,
+        _in_use: &BTreeSet<String>,
+    ) -> Result<Diagnosis, ExternalError> {
         let version = probe::version(session.client()).await?;
         let username = probe::identity(session.client()).await?;
         let identity = username
             .map(|name| format!(" as {name}"))
             .unwrap_or_default();
-        let lacks = lacks(session).await?;
-        Ok(format!("Kubernetes {version}{identity}{lacks}"))
-    }
-}
-
-async fn lacks(session: &Session) -> Result<String, Error> {
-    let mut text = String::new();
-    for namespace in session.allowance().exact() {
-        let missing = rights::missing(session.client(), namespace, &SECRETS).await?;
-        if !missing.is_empty() {
-            let separator = if text.is_empty() { "; lacks " } else { ", " };
-            let rules = rights::rules(&missing);
-            let _infallible = write!(text, "{separator}{rules} in {namespace}");
+        let mut diagnosis = Diagnosis::of(format!("Kubernetes {version}{identity}"));
+        for namespace in session.allowance().exact() {
+            let missing = rights::missing(session.client(), namespace, &SECRETS).await?;
+            if !missing.is_empty() {
+                let remedy = format!("add to a Role in {namespace}: {}", rights::rules(&missing));
+                let needed_for = format!("resources that write in {namespace}");
+                diagnosis = diagnosis.lacking("Secrets", needed_for, remedy);
+            }
         }
+        Ok(diagnosis)
     }
-    Ok(text)
 }
 
 fn allowance(config: &ResolvedConfig<Settings>) -> Result<Allowance, ExternalError> {

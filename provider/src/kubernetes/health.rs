@@ -77,7 +77,8 @@ pub async fn look(remotes: &Remotes, access: Result<Access, Error>, name: &str) 
     judge(&access, answers, name, clock())
 }
 
-async fn ask(client: &kube::Client) -> Answers {
+/// Asks a cluster for everything that is judged.
+pub async fn ask(client: &kube::Client) -> Answers {
     let proof = probe::prove(client).await;
     let issuer = match &proof {
         Ok(_) => issuer::read(client).await,

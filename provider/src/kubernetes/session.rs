@@ -2,14 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use kube::Client;
-use managed::external::ExternalError;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use managed::{external::ExternalError, input::Value};
 
 use super::{
     allowance::Allowance,
     rights::{self, Right},
+    source,
+    status::Source,
 };
-use crate::kubeconfig::{Error, Reason, Remotes};
+use crate::kubeconfig::{Access, Error, Reason, Remotes, within};
 
 /// The way to the host cluster. Cheap to clone; shared by all resources of one config.
 #[derive(Clone)]
@@ -17,6 +20,7 @@ pub struct Session(Arc<Inner>);
 
 struct Inner {
     host: Client,
+    control: Client,
     allowance: Allowance,
     remotes: Remotes,
 }
@@ -31,10 +35,12 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session on a host cluster.
-    pub fn new(host: Client, allowance: Allowance, remotes: Remotes) -> Self {
+    /// A session on a host cluster. `control` is a client of the control plane, where resources and
+    /// their Secrets lie.
+    pub fn new(host: Client, control: Client, allowance: Allowance, remotes: Remotes) -> Self {
         Self(Arc::new(Inner {
             host,
+            control,
             allowance,
             remotes,
         }))
@@ -53,6 +59,28 @@ impl Session {
     /// The clients of remote clusters.
     pub fn remotes(&self) -> &Remotes {
         &self.0.remotes
+    }
+
+    /// The access of a resource on its way out, for which nothing is resolved: its kubeconfig is read
+    /// here, from its own namespace. `None` when there is none any more, or none that can be used:
+    /// then nothing can be cleaned up behind it. Needs `get` on Secrets.
+    ///
+    /// # Errors
+    /// When the control plane does not answer.
+    pub async fn last_access(
+        &self,
+        namespace: &str,
+        source: &Source<'_>,
+    ) -> Result<Option<Access>, Error> {
+        let api: Api<Secret> = Api::namespaced(self.0.control.clone(), namespace);
+        let operation = format!("read Secret {namespace}/{}", source.secret.name);
+        let secret = within(&operation, api.get_opt(&source.secret.name)).await?;
+        let data = secret.and_then(|secret| secret.data).unwrap_or_default();
+        let Some(kubeconfig) = data.get(&source.secret.key) else {
+            return Ok(None);
+        };
+        let access = Access::parse(&Value::new(kubeconfig.0.clone()));
+        Ok(access.and_then(|access| source::at(source, access)).ok())
     }
 
     /// What went wrong on the host cluster. When a right is missing, the answer names all that are

@@ -1,14 +1,18 @@
 //! From a provider config to a session.
 
+use std::collections::BTreeSet;
+
 use managed::{
-    config::ConfigSecretKeyRef,
+    config::{ConfigSecretKeyRef, Diagnosis},
     external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
     input::Value,
 };
 
 use super::{
+    doctor::{self, Rights},
     session::{Address, Session},
     settings::{ConnectionKey, Settings},
+    sql::Ident,
     tls::Tls,
 };
 
@@ -24,13 +28,17 @@ impl ManagedConnector for Connector {
         Ok(Session::open(address(config)?).await?)
     }
 
-    async fn probe(&self, session: &Session) -> Result<String, ExternalError> {
-        session
-            .lease()
-            .await?
-            .json::<bool>("SELECT 'true'::text", &[])
-            .await?;
-        Ok(session.identity().to_string())
+    async fn probe(
+        &self,
+        session: &Session,
+        in_use: &BTreeSet<String>,
+    ) -> Result<Diagnosis, ExternalError> {
+        let rights: Option<Rights> = session.lease().await?.json(doctor::QUERY, &[]).await?;
+        let (server, admin) = (session.identity().to_string(), &session.identity().admin);
+        let gone = || ExternalError::invalid("the administrator's role is gone", "create it");
+        Ok(rights
+            .ok_or_else(gone)?
+            .diagnose(server, &Ident::new(admin)?, in_use))
     }
 }
 

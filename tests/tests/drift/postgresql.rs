@@ -51,7 +51,7 @@ pub(crate) fn database() -> Value {
 
 pub(crate) fn entry() -> Value {
     spec(json!({
-        "privileges": ["CONNECT", "TEMPORARY"],
+        "targets": [{"privileges": ["CONNECT", "TEMPORARY"]}],
         "roleRef": {"name": "app"},
         "databaseRef": {"name": "data"},
     }))
@@ -287,7 +287,7 @@ fn grants(names: &Names) -> Vec<Edit> {
     vec![
         edit(
             ENTRY,
-            "privileges",
+            "targets[database].privileges",
             ("CONNECT, TEMPORARY", "CONNECT"),
             "postgres",
             &format!("REVOKE TEMPORARY ON DATABASE \"{data}\" FROM \"{app}\""),

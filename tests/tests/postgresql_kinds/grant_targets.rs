@@ -274,7 +274,9 @@ async fn objects_of_several_owners_are_granted_together() {
         server
             .sql("postgres", &format!("{creator}CREATE ROLE \"{second}\""))
             .await;
-        let move_one = format!("ALTER SEQUENCE \"s p\".q OWNER TO \"{second}\"");
+        let move_one = format!(
+            "GRANT USAGE ON SCHEMA \"s p\" TO \"{second}\"; ALTER SEQUENCE \"s p\".q OWNER TO \"{second}\""
+        );
         server.sql(&place.database, &move_one).await;
         let mut grant = wanted::<Grant>("g", place.targets(&of_writers()));
         apply(&server.session, &mut grant).await;

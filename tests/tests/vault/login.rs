@@ -1,5 +1,6 @@
 //! How the provider becomes somebody in Vault, and stays it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -110,8 +111,8 @@ async fn service_account(testbed: &Testbed, namespace: &str, name: &str) {
 async fn a_service_account_logs_in_once_for_everybody() {
     let tenant = Tenant::new(json!({})).await;
     let session = tenant.connect().await.unwrap();
-    let server = Connector.probe(&session).await.unwrap();
-    assert!(server.starts_with("OpenBao 2."), "{server}");
+    let server = Connector.probe(&session, &BTreeSet::new()).await.unwrap();
+    assert!(server.server.starts_with("OpenBao 2."), "{server:?}");
     let passes = (0..20).map(|number| {
         let mut resource = tenant.fixture.resource(&format!("a/{number}"), &[]);
         let session = session.clone();
@@ -313,7 +314,10 @@ async fn a_token_from_a_secret_that_is_not_valid_makes_the_config_not_ready() {
     )
     .await
     .unwrap();
-    let refused = Connector.probe(&session).await.unwrap_err();
+    let refused = Connector
+        .probe(&session, &BTreeSet::new())
+        .await
+        .unwrap_err();
     assert_eq!(refused.class(), "denied");
     assert!(
         refused

@@ -7,7 +7,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -25,7 +29,10 @@ use tracing::{debug, warn};
 use crate::{
     cache::{Cache, Name, name_of},
     condition::{self, Claim, READY, Truth},
-    config::{Config, ConfigStatus, IN_USE, ProviderSettings, session::Configs},
+    config::{
+        Config, ConfigStatus, Diagnosis, IN_USE, MissingRight, ProviderSettings, session::Configs,
+        users::Users,
+    },
     controller::Reconciler,
     dependents::{ConfigId, Seen, Source},
     event::{Occurrence, Report},
@@ -39,6 +46,8 @@ use crate::{
 const RETRY: Duration = Duration::from_secs(5);
 
 const TERMINATING: &str = "Terminating";
+/// The identity may do everything that the kinds in use need.
+const RIGHTS_COMPLETE: &str = "RightsComplete";
 
 /// The queue's name for a config.
 pub(crate) fn key(id: &ConfigId) -> Key {
@@ -144,7 +153,10 @@ where
             return Wake::Gone;
         };
         let id = id::<T>(config.as_ref());
-        let users = self.users(&id).await;
+        let Users {
+            count: users,
+            kinds,
+        } = self.users(&id).await;
         if config.meta().deletion_timestamp.is_some() && users == 0 {
             return self.let_go(&id, config.as_ref()).await;
         }
@@ -152,12 +164,16 @@ where
             debug!(%error, name = key.name, "cannot add the finalizer to the provider config");
             return Wake::Backoff;
         }
-        let probed = self.probe(&id).await;
+        let probed = self.probe(&id, &kinds).await;
         self.conclude(&id, config.as_ref(), users, probed).await
     }
 
     /// Refreshes the session, notes which Secrets it depends on, and asks the server who it is.
-    async fn probe(&self, id: &ConfigId) -> Result<String, ExternalError> {
+    async fn probe(
+        &self,
+        id: &ConfigId,
+        in_use: &BTreeSet<String>,
+    ) -> Result<Diagnosis, ExternalError> {
         let mut seen = Seen::new();
         let inputs = self.configs.inputs(id, &mut seen).await;
         self.runtime.dependents.set(&key(id), seen);
@@ -168,7 +184,7 @@ where
         if connected.is_new {
             self.runtime.wake_all(&Source::Config(id.clone()));
         }
-        let answer = self.configs.connector.probe(&connected.session);
+        let answer = self.configs.connector.probe(&connected.session, in_use);
         let timeout = self.runtime.options.timeout;
         tokio::time::timeout(timeout, answer)
             .await
@@ -180,7 +196,7 @@ where
         id: &ConfigId,
         config: &T,
         users: i64,
-        probed: Result<String, ExternalError>,
+        probed: Result<Diagnosis, ExternalError>,
     ) -> Wake {
         let now = self.runtime.now();
         let known = config.status().cloned().unwrap_or_default();
@@ -189,14 +205,17 @@ where
             users,
             ..known.clone()
         };
-        let claim = match &probed {
-            Ok(server) => {
-                status.server = Some(server.clone());
-                Claim::available()
+        let claims = match &probed {
+            Ok(diagnosis) => {
+                status.server = Some(diagnosis.server.clone());
+                status.missing_rights.clone_from(&diagnosis.missing_rights);
+                vec![Claim::available(), rights(&diagnosis.missing_rights)]
             }
-            Err(error) => Claim::unavailable(error.to_string()),
+            Err(error) => vec![Claim::unavailable(error.to_string())],
         };
-        condition::set(&mut status.conditions, claim, config.meta().generation, now);
+        for claim in claims {
+            condition::set(&mut status.conditions, claim, config.meta().generation, now);
+        }
         if config.meta().deletion_timestamp.is_some() {
             let message = format!(
                 "deletion waits for {users} managed resources that use this config; delete them first"
@@ -226,7 +245,7 @@ where
         &self,
         config: &T,
         status: &ConfigStatus,
-        probed: &Result<String, ExternalError>,
+        probed: &Result<Diagnosis, ExternalError>,
         was_ready: bool,
     ) {
         let body = json!({
@@ -312,6 +331,24 @@ where
             &config.namespace().unwrap_or_default(),
         )
     }
+}
+
+/// A missing right concerns what needs it; the config can be used for everything else.
+fn rights(missing: &[MissingRight]) -> Claim {
+    let Some(first) = missing.first() else {
+        return Claim::new(RIGHTS_COMPLETE, Truth::True, "Complete", "");
+    };
+    let more = match missing.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more in status.missingRights)"),
+    };
+    let MissingRight {
+        right,
+        needed_for,
+        remedy,
+    } = first;
+    let message = format!("{right} is missing for {needed_for}{more}; {remedy}");
+    Claim::new(RIGHTS_COMPLETE, Truth::False, "RightsMissing", message)
 }
 
 fn id<T: Config>(config: &T) -> ConfigId {

@@ -1,7 +1,11 @@
 //! Who uses a provider config: the usages are watched and counted, and those whose owner is gone are
 //! let go.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use kube::{
@@ -22,17 +26,27 @@ use super::{
 };
 use crate::{cache::name_of, dependents::ConfigId, external::Connector, runtime::Runtime};
 
+/// The resources that use a config.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    /// How many there are.
+    pub(super) count: i64,
+    /// Of which kinds they are.
+    pub(super) kinds: BTreeSet<String>,
+}
+
 impl<T, C> ConfigControl<T, C>
 where
     T: Config<Settings = C::Settings>,
     C: Connector,
 {
-    /// How many resources use the config. Usages whose owner is gone are let go on the way.
-    pub(super) async fn users(&self, id: &ConfigId) -> i64 {
-        let mut users = 0;
+    /// Who uses the config. Usages whose owner is gone are let go on the way.
+    pub(super) async fn users(&self, id: &ConfigId) -> Users {
+        let mut users = Users::default();
         for usage in self.configs.usages.all() {
             if config_of::<C>(&usage) == *id && !self.reap(&usage).await {
-                users += 1;
+                users.count += 1;
+                users.kinds.insert(usage.resource_ref.kind.clone());
             }
         }
         users

@@ -8,9 +8,12 @@ mod drifting;
 mod measuring;
 mod persisting;
 mod referring;
+mod refusing;
 mod remembering;
+mod requesting;
 mod restricting;
 mod telling;
+mod work;
 
 use crate::{
     config::{ConfigRef, session::Configs},

@@ -43,6 +43,8 @@ pub enum Fault {
     Hang,
     /// Another writer is faster: the object gets this annotation first.
     Overtake(&'static str),
+    /// The server carries it out, and the answer is a time-out.
+    LoseAnswer,
 }
 
 #[derive(Default)]
@@ -145,6 +147,11 @@ impl ApiServer {
         self.with(|state| state.faults.push((what.into(), fault)));
     }
 
+    /// How many of the faults that were asked for have not happened yet.
+    pub fn outstanding_faults(&self) -> usize {
+        self.with(|state| state.faults.len())
+    }
+
     /// The requests so far; none are left afterwards.
     pub fn take_requests(&self) -> Vec<Request> {
         self.with(|state| std::mem::take(&mut state.requests))
@@ -195,7 +202,8 @@ impl ApiServer {
         request: &Request,
         manager: &str,
     ) -> http::Response<Full<Bytes>> {
-        match self.fault(&request.what) {
+        let fault = self.fault(&request.what);
+        match fault {
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Refuse(code, reason)) => return refusal(Refused(code, reason)),
             Some(Fault::Overtake(annotation)) => self.with(|state| {
@@ -203,12 +211,13 @@ impl ApiServer {
                     object["metadata"]["annotations"][annotation] = json!("overtaken");
                 });
             }),
-            None => {}
+            Some(Fault::LoseAnswer) | None => {}
         }
         let now = self.clock.now();
         let result =
             self.with(|state| target.carry_out(&mut state.objects, method, request, manager, now));
         match result {
+            Ok(_) if fault == Some(Fault::LoseAnswer) => refusal(Refused(504, "Timeout")),
             Ok(object) => response(200, &object),
             Err(refused) => refusal(refused),
         }

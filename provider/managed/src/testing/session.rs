@@ -10,6 +10,7 @@ use super::{
 use crate::{
     change::Changes,
     condition::{Claim, Truth},
+    config::Diagnosis,
     connection::ConnectionDetails,
     drift::Drift,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, ResolvedConfig},
@@ -43,9 +44,18 @@ impl Connector for FakeConnector {
         session.0.changes()
     }
 
-    async fn probe(&self, session: &FakeSession) -> Result<String, ExternalError> {
+    async fn probe(
+        &self,
+        session: &FakeSession,
+        in_use: &BTreeSet<String>,
+    ) -> Result<Diagnosis, ExternalError> {
         session.0.with(|state| state.refuse("probe"))?;
-        Ok("fake 1.0".into())
+        let diagnosis = Diagnosis::of("fake 1.0");
+        Ok(if session.0.may_create() || !in_use.contains("Fake") {
+            diagnosis
+        } else {
+            diagnosis.lacking("CREATE", "kind Fake", "GRANT CREATE TO root")
+        })
     }
 }
 

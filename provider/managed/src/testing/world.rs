@@ -43,6 +43,7 @@ pub(super) struct State {
     lost: Vec<&'static str>,
     meanwhile: Vec<(&'static str, Hook)>,
     is_down: bool,
+    forbids_create: bool,
     pub(super) passwords: u32,
     pub(super) connections: u32,
     listeners: Vec<UnboundedSender<Changed>>,
@@ -81,6 +82,15 @@ impl World {
             changes.recv().await.map(|changed| (changed, changes))
         };
         stream::unfold(changes, next).boxed()
+    }
+
+    /// Whether whoever logs in may create things, as far as they are told.
+    pub fn forbid_create(&self, forbids: bool) {
+        self.with(|state| state.forbids_create = forbids);
+    }
+
+    pub(super) fn may_create(&self) -> bool {
+        self.with(|state| !state.forbids_create)
     }
 
     /// A thing, if it is there.

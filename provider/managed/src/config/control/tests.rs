@@ -179,3 +179,48 @@ async fn a_config_deleted_while_nobody_watched_is_forgotten() {
     queued.sort();
     assert_eq!(queued, ["a", "default"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_a_kind_in_use_needs_is_named_with_the_statement_that_gives_it() {
+    let desk = Desk::new(Lab::settled(&fake("a", 1)).await);
+    desk.pass().await;
+    assert_eq!(desk.condition("RightsComplete").0, "True/Complete");
+    desk.lab.world.forbid_create(true);
+    desk.pass().await;
+    assert_eq!(desk.condition("Ready").0, "True/Available");
+    let (is_complete, message) = desk.condition("RightsComplete");
+    assert_eq!(is_complete, "False/RightsMissing");
+    assert_eq!(
+        message,
+        "CREATE is missing for kind Fake; GRANT CREATE TO root"
+    );
+    assert_eq!(
+        desk.status().missing_rights[0].remedy,
+        "GRANT CREATE TO root"
+    );
+    desk.lab.world.forbid_create(false);
+    desk.pass().await;
+    assert_eq!(desk.condition("RightsComplete").0, "True/Complete");
+    assert!(desk.status().missing_rights.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_nobody_needs_is_not_missed() {
+    let desk = Desk::new(Lab::new());
+    desk.lab.world.forbid_create(true);
+    desk.pass().await;
+    assert_eq!(desk.condition("RightsComplete").0, "True/Complete");
+async fn a_changed_config_opens_a_new_session_and_wakes_everybody() {
+    let desk = Desk::new(Lab::settled(&fake("a", 1)).await);
+    desk.pass().await;
+    desk.lab.queued();
+    let other = crate::testing::lab::secret("system", "other", &[("password", "new")]);
+    desk.lab.server.put(&other);
+    desk.lab.server.edit::<Config>("", "default", |config| {
+        config["spec"]["passwordSecretRef"]["name"] = json!("other");
+    });
+    desk.control.applied(desk.config().unwrap());
+    desk.pass().await;
+    assert_eq!(desk.lab.world.connections(), 2);
+    assert!(desk.lab.queued().contains(&"a".to_owned()));
+}

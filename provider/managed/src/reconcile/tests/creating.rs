@@ -237,3 +237,21 @@ async fn an_error_while_recording_leaves_the_message_and_heals() {
     lab.settle("a").await;
     assert_eq!(lab.conditions("a"), ALL_GOOD);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_finalizer_is_stored_before_create_is_called() {
+    let lab = Lab::new();
+    lab.server.put(&fake("a", 3));
+    let server = lab.server.clone();
+    let stored = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = std::sync::Arc::clone(&stored);
+    lab.world.meanwhile("create", move || {
+        let object = server.get::<crate::testing::lab::FakeResource>(NAMESPACE, "a");
+        *seen.lock().unwrap() = object;
+    });
+    lab.pass("a").await;
+    let stored = stored.lock().unwrap().take().unwrap();
+    assert!(stored.has_finalizer());
+    assert!(stored.annotation(CREATE_PENDING).is_some());
+    assert_eq!(stored.annotation(EXTERNAL_NAME), Some("a"));
+}

@@ -11,7 +11,7 @@ use crate::{
     dependents::{ObjectId, Source},
     input::SecretKeyRef,
     queue::Wake,
-    reference::{NamedReference, ReferencePolicy, Resolution, Selector},
+    reference::{NamedReference, ReferencePolicy, Resolution, Resolve, Selector},
     testing::lab::{FakeResource, Lab, NAMESPACE, fake, key, secret},
 };
 
@@ -268,4 +268,50 @@ async fn a_changed_input_wakes_its_reader_and_an_unchanged_one_does_not() {
     let changed: Secret = lab.server.get(NAMESPACE, "source").unwrap();
     let version = changed.metadata.resource_version.unwrap();
     assert_eq!(dependents.behind(&source, &version), [key("a")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reference_that_is_always_resolved_follows_what_it_points_to() {
+    for (resolve, expected) in [
+        (Resolve::Always, "renamed"),
+        (Resolve::IfNotPresent, "parent"),
+    ] {
+        let lab = Lab::settled(&fake("parent", 1)).await;
+        let policy = ReferencePolicy {
+            resolve,
+            ..ReferencePolicy::default()
+        };
+        let parent = NamedReference {
+            name: "parent".into(),
+            policy: Some(policy),
+        };
+        lab.server.put(&child("child", parent));
+        lab.settle("child").await;
+        lab.annotate("parent", crate::resource::EXTERNAL_NAME, "renamed");
+        lab.settle("parent").await;
+        lab.settle("child").await;
+        let spec = lab.object("child").spec.for_provider;
+        assert_eq!(spec.parent.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optional_reference_that_is_missing_discards_no_other() {
+    let lab = Lab::settled(&fake("parent", 1)).await;
+    let policy = ReferencePolicy {
+        resolution: Resolution::Optional,
+        ..ReferencePolicy::default()
+    };
+    let mut object = child(
+        "child",
+        NamedReference {
+            name: "missing".into(),
+            policy: Some(policy),
+        },
+    );
+    object.spec.for_provider.peer_ref = Some(NamedReference::to("parent"));
+    lab.server.put(&object);
+    lab.settle("child").await;
+    let spec = lab.object("child").spec.for_provider;
+    assert_eq!((spec.parent, spec.peer.as_deref()), (None, Some("parent")));
 }

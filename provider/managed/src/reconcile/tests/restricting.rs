@@ -133,3 +133,30 @@ async fn what_is_only_observed_shows_what_was_found() {
     assert_eq!(lab.thing("a").size, 9);
     assert_eq!(lab.message("a", "UpToDate"), "size: want 3, found 9");
 }
+
+#[tokio::test(start_paused = true)]
+async fn policies_that_make_no_sense_and_do_not_delete_let_an_object_go() {
+    let mut lab = Lab::settled(&fake("a", 3)).await;
+    lab.edit("a", |object| {
+        object["spec"]["managementPolicies"] = json!(["Update"]);
+    });
+    lab.delete("a");
+    assert_eq!(lab.pass("a").await, Wake::Gone);
+    assert!(lab.get("a").is_none());
+    assert_eq!(lab.world.names(), ["a"]);
+    assert!(!lab.trail.take().contains(&"external observe a".to_owned()));
+    assert_eq!(lab.events(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_exist_and_may_not_be_made_gets_no_secret() {
+    let lab = Lab::new();
+    let mut object = crate::testing::lab::fake_with_secret("a", 3);
+    object.spec.management_policies = vec![Observe];
+    lab.server.put(&object);
+    lab.pass("a").await;
+    assert_eq!(
+        lab.writes(),
+        ["create providerconfigusages", "patch fakes/a/status"]
+    );
+}

@@ -9,16 +9,11 @@ use super::{ALL_GOOD, other};
 use crate::{
     external::{ExternalError, Failure},
     queue::Wake,
-    resource::{PAUSED, RECONCILE_REQUESTED},
     testing::{
         Fault, Moment,
         lab::{FakeResource, Lab, NAMESPACE, fake, fake_with_secret},
     },
 };
-
-fn handled(lab: &Lab) -> Option<String> {
-    lab.object("a").status?.last_handled_reconcile_at
-}
 
 #[tokio::test(start_paused = true)]
 async fn readiness_becomes_unknown_after_two_minutes_without_a_look() {
@@ -186,59 +181,6 @@ async fn each_class_of_error_has_its_own_wait(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requested_pass_is_acknowledged_once() {
-    let mut lab = Lab::settled(&fake("a", 1)).await;
-    lab.annotate("a", RECONCILE_REQUESTED, "now");
-    lab.sync();
-    assert_eq!(lab.queued(), ["a"]);
-    lab.pass("a").await;
-    assert_eq!(handled(&lab).as_deref(), Some("now"));
-    assert_eq!(
-        lab.events(),
-        ["ReconcileRequestHandled: Handling reconcile request"]
-    );
-    lab.pass("a").await;
-    assert_eq!(lab.events(), [""; 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_requested_pass_is_acknowledged_even_when_it_fails_or_is_paused() {
-    let lab = Lab::settled(&fake("a", 1)).await;
-    lab.annotate("a", RECONCILE_REQUESTED, "one");
-    lab.world.fail_next("observe", other("broken"));
-    lab.pass("a").await;
-    assert_eq!(handled(&lab).as_deref(), Some("one"));
-    lab.annotate("a", PAUSED, "true");
-    lab.annotate("a", RECONCILE_REQUESTED, "two");
-    lab.pass("a").await;
-    assert_eq!(handled(&lab).as_deref(), Some("two"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_pass_requested_while_one_runs_is_left_to_the_next() {
-    let mut lab = Lab::settled(&fake("a", 1)).await;
-    let (server, controller) = (lab.server.clone(), std::sync::Arc::clone(&lab.controller));
-    lab.world.meanwhile("observe", move || {
-        server.edit::<FakeResource>(NAMESPACE, "a", |object| {
-            object["metadata"]["annotations"][RECONCILE_REQUESTED] = json!("late");
-        });
-        let edited = server.get::<FakeResource>(NAMESPACE, "a").unwrap();
-        controller.applied(
-            kube::core::DeserializeGuard(Ok(edited)),
-            crate::queue::Priority::Fresh,
-        );
-    });
-    lab.pass("a").await;
-    assert_eq!(handled(&lab), None);
-    lab.pass("a").await;
-    assert_eq!(handled(&lab).as_deref(), Some("late"));
-    assert_eq!(
-        lab.events(),
-        ["ReconcileRequestHandled: Handling reconcile request"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn our_own_writes_ask_for_no_pass() {
     let lab = Lab::new();
     lab.server.put(&fake_with_secret("a", 1));
@@ -279,4 +221,22 @@ async fn an_external_system_that_never_answers_ends_the_pass_with_a_message() {
         lab.message("a", "Synced"),
         "observe failed: no answer within 60 s; check the server and the network"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_over_is_cleared_in_the_api() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    lab.world.fail_next("observe", other("broken"));
+    lab.pass("a").await;
+    assert_ne!(lab.message("a", "Synced"), "");
+    lab.server.take_writes();
+    lab.pass("a").await;
+    let body = lab.server.take_writes().remove(0).body;
+    let conditions = body["status"]["conditions"].as_array().unwrap();
+    assert!(
+        conditions
+            .iter()
+            .all(|condition| condition["message"] == "")
+    );
+    assert_eq!(lab.message("a", "Synced"), "");
 }
