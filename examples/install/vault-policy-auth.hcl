@@ -1,6 +1,7 @@
 # What the provider needs beyond vault-policy.hcl to manage policies, mounts and auth methods. Add it only
 # where these kinds are used, and only for the names they may have: who may write every policy may do
-# everything. Here all names begin with vcluster-, kubernetes- or jwt-, and secrets engines lie below team/.
+# everything. Here all names begin with vcluster-, as those of the claim VirtualCluster
+# do, and secrets engines lie below team/.
 
 # Policy
 path "sys/policies/acl/vcluster-*" {
@@ -19,18 +20,12 @@ path "sys/mounts/team/*" {
 path "sys/auth" {
   capabilities = ["read"]
 }
-path "sys/auth/kubernetes-*" {
-  capabilities = ["create", "update", "delete", "sudo"]
-}
-path "sys/auth/jwt-*" {
+path "sys/auth/vcluster-*" {
   capabilities = ["create", "update", "delete", "sudo"]
 }
 
 # KubernetesAuthConfig, JWTAuthConfig, KubernetesAuthRole, JWTAuthRole: "list" is needed only to tell of roles
 # that let in the same.
-path "auth/kubernetes-*" {
-  capabilities = ["create", "read", "update", "delete", "list"]
-}
-path "auth/jwt-*" {
+path "auth/vcluster-*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }

@@ -8,8 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub mod postgresql_instance;
+pub mod virtual_cluster;
 
 pub use postgresql_instance::PostgresqlInstance;
+pub use virtual_cluster::VirtualCluster;
 
 /// One kind of claim, declared once.
 pub trait Claim {

@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    claim::{Claim, PostgresqlInstance},
+    claim::{Claim, PostgresqlInstance, VirtualCluster},
     observed::{Observed, Origin},
 };
 
+pub mod cluster;
 pub mod database;
 mod name;
 mod outlook;
@@ -69,6 +70,14 @@ pub enum Aspect {
     Access,
     /// Credentials in Vault.
     Vault,
+    /// The cluster.
+    Cluster,
+    /// What is made inside the cluster.
+    Inside,
+    /// The login of the cluster's workloads to Vault.
+    Login,
+    /// The registration in Argo CD.
+    ArgoCd,
 }
 
 /// Why nothing is composed. What exists stays as it is.
@@ -126,6 +135,7 @@ pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
     let kind = observed.composite.kind.as_str();
     match kind.strip_prefix('X').unwrap_or(kind) {
         PostgresqlInstance::KIND => database::compose(observed),
+        VirtualCluster::KIND => cluster::compose(observed),
         _ => Err(Refusal::UnknownKind(kind.to_owned())),
     }
 }

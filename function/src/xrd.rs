@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::claim::{Claim, PostgresqlInstance};
+use crate::claim::{Claim, PostgresqlInstance, VirtualCluster};
 
 /// Name of the Function object that the Compositions refer to.
 pub const FUNCTION: &str = "function-tenancy";
@@ -22,32 +22,42 @@ pub struct Manifest {
 
 /// Everything in configuration-tenancy: definitions of scope Namespaced, and their Compositions.
 pub fn namespaced() -> Vec<Manifest> {
-    let plural = PostgresqlInstance::PLURAL;
-    vec![
-        Manifest {
-            file: format!("{plural}.xrd.yaml"),
-            object: namespaced_definition::<PostgresqlInstance>(),
-        },
-        Manifest {
-            file: format!("{plural}.composition.yaml"),
-            object: composition::<PostgresqlInstance>(PostgresqlInstance::KIND, plural),
-        },
+    [
+        as_composite::<PostgresqlInstance>(),
+        as_composite::<VirtualCluster>(),
     ]
+    .concat()
 }
 
 /// Everything in configuration-tenancy-claims: definitions with claims, and their Compositions.
 pub fn claims() -> Vec<Manifest> {
-    let plural = composite_plural::<PostgresqlInstance>();
-    let object =
-        composition::<PostgresqlInstance>(&composite_kind::<PostgresqlInstance>(), &plural);
+    [
+        as_claim::<PostgresqlInstance>(),
+        as_claim::<VirtualCluster>(),
+    ]
+    .concat()
+}
+
+fn as_composite<C: Claim>() -> Vec<Manifest> {
+    let definition = namespaced_definition::<C>();
+    manifests(C::PLURAL, definition, composition::<C>(C::KIND, C::PLURAL))
+}
+
+fn as_claim<C: Claim>() -> Vec<Manifest> {
+    let plural = composite_plural::<C>();
+    let composition = composition::<C>(&composite_kind::<C>(), &plural);
+    manifests(&plural, claim_definition::<C>(), composition)
+}
+
+fn manifests(plural: &str, definition: Value, composition: Value) -> Vec<Manifest> {
     vec![
         Manifest {
             file: format!("{plural}.xrd.yaml"),
-            object: claim_definition::<PostgresqlInstance>(),
+            object: definition,
         },
         Manifest {
             file: format!("{plural}.composition.yaml"),
-            object,
+            object: composition,
         },
     ]
 }
@@ -177,8 +187,8 @@ mod tests {
         "publishConnectionDetailsTo",
     ];
 
-    fn properties(part: &str) -> Value {
-        schema::<PostgresqlInstance>()["properties"][part]["properties"].clone()
+    fn schemas() -> [Value; 2] {
+        [schema::<PostgresqlInstance>(), schema::<VirtualCluster>()]
     }
 
     fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
@@ -195,28 +205,38 @@ mod tests {
     #[test]
     fn every_field_has_a_description() {
         let mut found = Vec::new();
-        undescribed("", &schema::<PostgresqlInstance>(), &mut found);
+        for schema in schemas() {
+            undescribed("", &schema, &mut found);
+        }
         assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
     fn no_field_is_one_that_crossplane_adds() {
-        let (spec, status) = (properties("spec"), properties("status"));
-        assert!(MACHINERY.iter().all(|name| spec.get(name).is_none()));
-        for name in [
-            "conditions",
-            "connectionDetails",
-            "claimConditionTypes",
-            "crossplane",
-        ] {
-            assert!(status.get(name).is_none(), "{name}");
+        for schema in schemas() {
+            let fields = |part: &str| schema["properties"][part]["properties"].clone();
+            let (spec, status) = (fields("spec"), fields("status"));
+            assert!(MACHINERY.iter().all(|name| spec.get(name).is_none()));
+            for name in [
+                "conditions",
+                "connectionDetails",
+                "claimConditionTypes",
+                "crossplane",
+            ] {
+                assert!(status.get(name).is_none(), "{name}");
+            }
         }
     }
 
     #[test]
     fn both_packages_have_the_same_schema() {
-        let versions = |manifests: &[Manifest]| manifests[0].object["spec"]["versions"].clone();
-        assert_eq!(versions(&namespaced()), versions(&claims()));
+        let versions = |manifests: Vec<Manifest>| -> Vec<_> {
+            let definitions = manifests.into_iter().step_by(2);
+            definitions
+                .map(|manifest| manifest.object["spec"]["versions"].clone())
+                .collect()
+        };
+        assert_eq!(versions(namespaced()), versions(claims()));
     }
 
     #[test]
@@ -232,8 +252,9 @@ mod tests {
 
     #[test]
     fn every_composition_refers_to_the_composite_of_its_package() {
-        for manifests in [namespaced(), claims()] {
-            let [definition, composition] = &manifests[..] else {
+        let manifests = [namespaced(), claims()].concat();
+        for pair in manifests.chunks(2) {
+            let [definition, composition] = pair else {
                 panic!("a definition and a composition")
             };
             let names = &definition.object["spec"]["names"];

@@ -22,6 +22,10 @@ pub struct Args {
     #[arg(long, env = "POLL", default_value = "1m", value_parser = go_duration)]
     pub poll: Duration,
 
+    /// How often resources are looked for that nobody has looked at for two polls.
+    #[arg(short, long, env = "SYNC", default_value = "1h", value_parser = go_duration)]
+    pub sync: Duration,
+
     /// Every poll interval is longer or shorter by up to this many percent.
     #[arg(long, env = "POLL_JITTER_PERCENTAGE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=90))]
     pub poll_jitter_percentage: u32,
@@ -56,6 +60,7 @@ impl Args {
     pub fn options(&self) -> Options {
         Options {
             poll: self.poll,
+            sync: self.sync,
             poll_jitter_percent: self.poll_jitter_percentage,
             max_reconcile_rate: self.max_reconcile_rate,
             timeout: self.timeout,
@@ -91,6 +96,7 @@ mod tests {
         assert_eq!(args.metrics_bind_address.port(), 8080);
         assert_eq!(args.health_probe_bind_address.port(), 8081);
         assert_eq!(args.poll, Duration::from_mins(1));
+        assert_eq!(args.sync, Duration::from_hours(1));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "backends")]
 pub mod allowance;
+pub mod argocd_cluster;
 #[cfg(feature = "backends")]
 pub mod argocd_config;
 pub mod cluster_connection;
@@ -22,6 +23,7 @@ pub mod health;
 pub mod manifest;
 #[cfg(feature = "backends")]
 pub mod object;
+pub mod remote_object;
 #[cfg(feature = "backends")]
 pub mod rights;
 #[cfg(feature = "backends")]
@@ -32,9 +34,11 @@ pub mod source;
 pub mod status;
 pub mod vcluster;
 
+pub use argocd_cluster::ArgoCdCluster;
 pub use cluster_connection::ClusterConnection;
 #[cfg(feature = "backends")]
 pub use connector::Connector;
+pub use remote_object::RemoteObject;
 #[cfg(feature = "backends")]
 pub use session::Session;
 pub use settings::Settings;

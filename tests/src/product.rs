@@ -19,7 +19,7 @@ use xtask::xpkg::{self, PACKAGES, Package};
 
 use self::configuration::{CLAIMS, switch};
 pub use self::configuration::{Flavour, flavour, is_installed};
-use crate::{CROSSPLANE_NAMESPACE, Testbed, wait};
+use crate::{CROSSPLANE_NAMESPACE, Testbed, image, wait};
 
 /// The administrator the provider logs in to PostgreSQL as; no superuser.
 pub const POSTGRES_ADMIN: &str = "tenancy_admin";
@@ -38,7 +38,7 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
     prepare_postgres(testbed).await?;
     prepare_vault(testbed, &root).await?;
     let tags = push(testbed, &root).await?;
-    for manifest in ["provider.yaml", "function.yaml"] {
+    for manifest in ["vcluster-rbac.yaml", "provider.yaml", "function.yaml"] {
         testbed
             .apply(&manifest_from(&root, manifest, testbed, &tags)?)
             .await?;
@@ -55,7 +55,12 @@ pub async fn install(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> 
             &tags,
         )?)
         .await?;
-    for group in ["postgresql.pnats.cloud", "vault.pnats.cloud"] {
+    testbed.apply(&host_cluster()).await?;
+    for group in [
+        "postgresql.pnats.cloud",
+        "vault.pnats.cloud",
+        "kubernetes.pnats.cloud",
+    ] {
         let configs = api(testbed, group, "v1alpha1", "ClusterProviderConfig");
         wait::wait_condition(&configs, "default", "Ready", "True", PATIENCE).await?;
     }
@@ -96,6 +101,28 @@ fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
         format!("{lower}s")
     };
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
+}
+
+/// The provider config of the host cluster, with the images that this machine has.
+fn host_cluster() -> String {
+    json!({
+        "apiVersion": "kubernetes.pnats.cloud/v1alpha1",
+        "kind": "ClusterProviderConfig",
+        "metadata": {"name": "default"},
+        "spec": {
+            "credentials": {"source": "InjectedIdentity"},
+            "allowedHostNamespaces": ["argocd", "vc-*"],
+            "images": {
+                "controlPlane": image::VCLUSTER,
+                "kubernetes": image::VCLUSTER_KUBERNETES,
+                "coreDNS": image::COREDNS,
+                "hostsRewrite": image::BUSYBOX,
+                "etcd": image::ETCD,
+                "pullPolicy": "IfNotPresent",
+            },
+        },
+    })
+    .to_string()
 }
 
 // === PostgreSQL and Vault ===
@@ -142,11 +169,18 @@ async fn prepare_vault(testbed: &Testbed, root: &Path) -> anyhow::Result<()> {
             &json!({ "policy": policy }),
         )
         .await?;
+    let policy = std::fs::read_to_string(root.join("examples/install/vault-policy-auth.hcl"))?;
+    client
+        .write(
+            "sys/policies/acl/provider-tenancy-auth",
+            &json!({ "policy": policy }),
+        )
+        .await?;
     let role = json!({
         "bound_service_account_names": ["provider-tenancy"],
         "bound_service_account_namespaces": [CROSSPLANE_NAMESPACE],
         "audience": "vault",
-        "token_policies": ["provider-tenancy"],
+        "token_policies": ["provider-tenancy", "provider-tenancy-auth"],
         "token_ttl": "1h",
     });
     client

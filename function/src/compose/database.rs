@@ -104,9 +104,7 @@ fn keep_data<K: managed::Kind>(plan: &Plan, managed: &mut ManagedResource<K>) {
 }
 
 fn connection_secret(login: &Login) -> LocalSecretReference {
-    LocalSecretReference {
-        name: login.secret.clone(),
-    }
+    LocalSecretReference::named(login.secret.clone())
 }
 
 /// What a login is a member of.

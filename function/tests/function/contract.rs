@@ -7,7 +7,7 @@ use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse, Seve
 use function_tenancy::run;
 use serde_json::{Value, json};
 
-const CLAIMS: [&str; 8] = [
+const CLAIMS: [&str; 10] = [
     "minimal",
     "three_logins",
     "vault_disabled",
@@ -16,6 +16,8 @@ const CLAIMS: [&str; 8] = [
     "classic_claim",
     "long_names",
     "earlier_function",
+    "cluster_minimal",
+    "cluster_existing",
 ];
 
 fn keys(response: &RunFunctionResponse) -> BTreeSet<String> {

@@ -88,6 +88,24 @@ fn everything_is_ready() {
 }
 
 #[test]
+fn a_virtual_cluster_before_anything_exists() {
+    in_full("cluster_minimal");
+}
+
+#[test]
+fn an_existing_cluster_with_everything_registered() {
+    in_full("cluster_existing");
+}
+
+#[test]
+fn a_virtual_cluster_is_ready() {
+    golden(
+        "cluster_minimal_ready",
+        &outlook(&run(&settled(&request("cluster_minimal")))),
+    );
+}
+
+#[test]
 fn without_vault_the_status_leads_to_the_secret() {
     golden(
         "vault_disabled_ready",

@@ -14,11 +14,27 @@ use crate::input::Value;
 pub const SECRET_TYPE: &str = "connection.crossplane.io/v1alpha1";
 
 /// Names a Secret in the namespace of the managed resource.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalSecretReference {
-    /// Name of the Secret.
+    /// Name of the Secret. When it changes, what the Secret holds moves along.
     pub name: String,
+    /// Labels the Secret is given. Others it has stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations the Secret is given. Others it has stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl LocalSecretReference {
+    /// A Secret of this name, with neither labels nor annotations.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Keys and values of a connection Secret. `Debug` shows the keys only.

@@ -84,11 +84,27 @@ where
         }
     }
 
+    /// Has every object looked at whose last pass is longer ago than two polls. Whatever made the
+    /// queue lose it, this finds it again.
+    pub(crate) fn sweep(&self) {
+        for object in self.cache.all() {
+            let poll = self.runtime.options.poll_of(object.as_ref());
+            if self.memory.is_overdue(object.as_ref(), poll * 2) {
+                let name = name_of(object.as_ref());
+                self.runtime
+                    .queue
+                    .add(watch::key::<K>(&name), Priority::Background);
+            }
+        }
+    }
+
     /// Has the provider config looked at when its server seems to be the cause.
     pub(crate) fn suspect(&self, object: &ManagedResource<K>, error: &ExternalError) {
         if matches!(
             error,
-            ExternalError::Unreachable(_) | ExternalError::Denied(_)
+            ExternalError::Unreachable(_)
+                | ExternalError::UnknownOutcome(_)
+                | ExternalError::Denied(_)
         ) {
             let (namespace, _) = name_of(object);
             let id = Configs::<C>::id(&namespace, &object.spec.provider_config_ref);

@@ -318,4 +318,19 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn init_provider_has_the_fields_of_for_provider_and_requires_none() {
+        let schema = schema::<Spec<Fake>>();
+        let (init, given) = (
+            &schema["properties"]["initProvider"],
+            &schema["properties"]["forProvider"],
+        );
+        let names = |schema: &Value| {
+            let properties = schema["properties"].as_object().unwrap();
+            properties.keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(names(init), names(given));
+        assert!(init.get("required").is_none());
+    }
 }

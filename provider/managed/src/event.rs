@@ -3,7 +3,12 @@
 //! Identical events are counted on one Event object instead of repeated. Writing is best effort and
 //! never delays a pass: when the buffer is full, the newest event is dropped and counted.
 
-use std::{collections::HashMap, time::Duration};
+mod allowance;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use k8s_openapi::{
     api::core::v1::{Event, EventSource, ObjectReference},
@@ -18,6 +23,7 @@ use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 use tracing::debug;
 
+use self::allowance::Allowances;
 use crate::{condition::whole_seconds, persist::MANAGER};
 
 /// How many events wait to be written at most.
@@ -47,15 +53,24 @@ pub(crate) struct Occurrence {
     pub reason: &'static str,
     /// Message for a person.
     pub message: String,
+    /// One annotation of the event, beside the external name.
+    pub note: Option<(&'static str, String)>,
 }
 
 impl Occurrence {
+    /// The same with an annotation.
+    pub(crate) fn noting(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.note = Some((key, value.into()));
+        self
+    }
+
     /// For information.
     pub(crate) fn normal(reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Normal,
             reason,
             message: message.into(),
+            note: None,
         }
     }
 
@@ -65,6 +80,7 @@ impl Occurrence {
             severity: Severity::Warning,
             reason,
             message: message.into(),
+            note: None,
         }
     }
 }
@@ -96,6 +112,7 @@ impl Recorder {
                 client,
                 reports,
                 written: HashMap::new(),
+                allowances: Allowances::default(),
             },
         )
     }
@@ -127,6 +144,7 @@ pub(crate) struct Writer {
     client: Client,
     reports: mpsc::Receiver<Report>,
     written: HashMap<(Option<String>, Occurrence), Written>,
+    allowances: Allowances,
 }
 
 impl Writer {
@@ -153,6 +171,10 @@ impl Writer {
             }
             written.at = now;
             return recount(&api, written, report.at).await;
+        }
+        let uid = report.regarding.uid.as_deref().unwrap_or_default();
+        if !self.allowances.take(uid, now) {
+            return Ok(());
         }
         let event = api
             .create(&PostParams::default(), &event(report, namespace))
@@ -181,9 +203,9 @@ async fn recount(api: &Api<Event>, written: &Written, at: Timestamp) -> kube::Re
 fn event(report: &Report, namespace: &str) -> Event {
     let Report {
         regarding,
-        external_name,
         occurrence,
         at,
+        external_name: _,
     } = report;
     let time = Some(Time(whole_seconds(*at)));
     let kind = regarding.kind.as_deref().unwrap_or_default().to_lowercase();
@@ -198,9 +220,7 @@ fn event(report: &Report, namespace: &str) -> Event {
                 regarding.name.as_deref().unwrap_or_default()
             )),
             namespace: Some(namespace.into()),
-            annotations: external_name
-                .clone()
-                .map(|name| [("external-name".to_owned(), name)].into()),
+            annotations: Some(annotations(report)),
             ..ObjectMeta::default()
         },
         involved_object: regarding.clone(),
@@ -219,6 +239,14 @@ fn event(report: &Report, namespace: &str) -> Event {
         last_timestamp: time,
         ..Event::default()
     }
+}
+
+fn annotations(report: &Report) -> BTreeMap<String, String> {
+    let name = report.external_name.clone();
+    let name = name.map(|name| ("external-name".to_owned(), name));
+    let note = report.occurrence.note.clone();
+    let note = note.map(|(key, value)| (key.to_owned(), value));
+    name.into_iter().chain(note).collect()
 }
 
 fn shortened(message: &str) -> String {
@@ -286,6 +314,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn another_message_and_an_old_event_are_written_anew() {
         assert_eq!(written(&[("x", 0), ("y", 0), ("x", 700)]).await.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_that_fails_in_ever_new_words_does_not_fill_the_cluster() {
+        let messages: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+        let reports: Vec<_> = messages
+            .iter()
+            .map(|message| (message.as_str(), 1))
+            .collect();
+        assert_eq!(written(&reports).await.len(), 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_event_notes_reaches_the_api_beside_the_external_name() {
+        let clock = Clock::default();
+        let server = ApiServer::new(clock.clone(), Trail::default());
+        let (_, mut writer) = Recorder::new(server.client());
+        let mut report = report(&clock, "asked");
+        report.occurrence = report.occurrence.noting("asked-at", "now");
+        writer.write(&report).await.unwrap();
+        let annotations = server
+            .list::<Event>()
+            .remove(0)
+            .metadata
+            .annotations
+            .unwrap();
+        assert_eq!(annotations["asked-at"], "now");
+        assert_eq!(annotations["external-name"], "given");
     }
 
     #[test]

@@ -190,6 +190,9 @@ pub enum Observation<K: Kind> {
         conditions: Vec<Claim>,
         /// Look again no later than after this, however long the poll interval: something expires.
         look_again: Option<Duration>,
+        /// What was found for fields that the spec leaves open. It fills them when the policies allow
+        /// `LateInitialize`; what the spec says is never replaced.
+        found: Option<Box<K::Parameters>>,
     },
 }
 
@@ -203,6 +206,7 @@ impl<K: Kind> Observation<K> {
             ready: Readiness::Ready,
             conditions: Vec::new(),
             look_again: None,
+            found: None,
         }
     }
 
@@ -233,6 +237,15 @@ impl<K: Kind> Observation<K> {
     pub fn telling(mut self, claims: Vec<Claim>) -> Self {
         if let Self::Present { conditions, .. } = &mut self {
             *conditions = claims;
+        }
+        self
+    }
+
+    /// As it is, with what was found for fields that the spec leaves open.
+    #[must_use]
+    pub fn filling(mut self, parameters: K::Parameters) -> Self {
+        if let Self::Present { found, .. } = &mut self {
+            *found = Some(Box::new(parameters));
         }
         self
     }

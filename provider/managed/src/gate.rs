@@ -107,3 +107,61 @@ impl Gate {
         warn!(%error, kind = "CustomResourceDefinition", "watch interrupted, trying again");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::{ApiServer, Clock, Fault, Trail};
+
+    const FAKES: &str = "fakes.example.org";
+
+    fn server() -> ApiServer {
+        ApiServer::new(Clock::default(), Trail::default())
+    }
+
+    fn crd(name: &str) -> CustomResourceDefinition {
+        let mut crd = CustomResourceDefinition::default();
+        crd.metadata.name = Some(name.into());
+        crd
+    }
+
+    /// True when it happens within a minute.
+    async fn happens(event: impl Future<Output = ()>) -> bool {
+        tokio::time::timeout(Duration::from_mins(1), event)
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_may_start_when_its_crd_comes_and_must_stop_when_it_goes() {
+        let (server, gate) = (server(), Gate::new());
+        server.put(&crd("others.example.org"));
+        let watch = tokio::spawn(gate.clone().run(server.client()));
+        assert!(!gate.is_there(FAKES).await);
+        assert!(!happens(gate.appears(FAKES)).await);
+        for _ in 0..2 {
+            server.put(&crd(FAKES));
+            assert!(happens(gate.appears(FAKES)).await);
+            assert!(!happens(gate.vanishes(FAKES)).await);
+            server.delete::<CustomResourceDefinition>("", FAKES);
+            assert!(happens(gate.vanishes(FAKES)).await);
+        }
+        watch.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_right_to_look_every_kind_starts() {
+        let (server, gate) = (server(), Gate::new());
+        for _ in 0..100 {
+            let refusal = Fault::Refuse(403, "Forbidden");
+            server.fail_next("list customresourcedefinitions", refusal);
+        }
+        let watch = tokio::spawn(gate.clone().run(server.client()));
+        assert!(happens(gate.appears(FAKES)).await);
+        assert!(gate.is_there(FAKES).await);
+        assert!(!happens(gate.vanishes(FAKES)).await);
+        watch.abort();
+    }
+}

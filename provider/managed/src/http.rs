@@ -1,6 +1,7 @@
 //! `/metrics`, `/healthz` and `/readyz`.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     net::SocketAddr,
     sync::{
@@ -17,7 +18,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing::debug;
 
 use crate::metrics::Metrics;
@@ -26,12 +27,35 @@ use crate::metrics::Metrics;
 #[derive(Debug, Default)]
 pub struct Health {
     ready: AtomicBool,
+    unlisted: watch::Sender<BTreeSet<String>>,
 }
 
 impl Health {
     /// Says that every kind that is served is being watched, or that this is a standby.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
+    }
+
+    /// Says that the objects of a CRD are not known yet.
+    pub(crate) fn lacks(&self, crd: &str) {
+        self.unlisted
+            .send_if_modified(|unlisted| unlisted.insert(crd.to_owned()));
+    }
+
+    /// Says that the objects of a CRD are known.
+    pub(crate) fn knows(&self, crd: &str) {
+        self.unlisted
+            .send_if_modified(|unlisted| unlisted.remove(crd));
+    }
+
+    /// What keeps the process from its work; `None` when nothing does.
+    pub fn problem(&self) -> Option<String> {
+        if !self.ready.load(Ordering::Acquire) {
+            return Some("kinds are not watched yet".into());
+        }
+        let unlisted = self.unlisted.borrow();
+        let names: Vec<_> = unlisted.iter().map(String::as_str).collect();
+        (!names.is_empty()).then(|| format!("cannot list {}; see the log", names.join(", ")))
     }
 }
 
@@ -84,11 +108,10 @@ fn answer(
     let (status, body) = match request.uri().path() {
         "/metrics" => (StatusCode::OK, metrics.text()),
         "/healthz" => (StatusCode::OK, "ok".to_owned()),
-        "/readyz" if health.ready.load(Ordering::Acquire) => (StatusCode::OK, "ok".to_owned()),
-        "/readyz" => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "kinds are not watched yet".to_owned(),
-        ),
+        "/readyz" => match health.problem() {
+            None => (StatusCode::OK, "ok".to_owned()),
+            Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, problem),
+        },
         _ => (
             StatusCode::NOT_FOUND,
             "not here; try /metrics, /healthz or /readyz".to_owned(),

@@ -3,7 +3,7 @@
 //! CRD, controller, metrics labels, reference page and RBAC documentation are all derived from this
 //! one declaration.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -59,6 +59,12 @@ pub trait Kind: Clone + Debug + Send + Sync + 'static {
     /// must follow from the parameters and never change. Default: the name of the object.
     fn external_name(_parameters: &Self::Parameters) -> Option<String> {
         None
+    }
+
+    /// How long after a successful create the external system may still not show what was made. In
+    /// that time it is not made again. Default: none, because most systems show it at once.
+    fn create_grace(_parameters: &Self::Parameters) -> Duration {
+        Duration::ZERO
     }
 
     /// Secrets, `ConfigMap`s and managed resources this one reads. The runtime resolves them before

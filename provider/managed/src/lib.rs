@@ -139,6 +139,7 @@ pub mod external;
 mod gate;
 #[cfg(feature = "runtime")]
 pub mod http;
+pub mod initial;
 pub mod input;
 pub mod kind;
 #[cfg(feature = "runtime")]
@@ -167,8 +168,12 @@ mod resolve;
 pub mod resource;
 #[cfg(feature = "runtime")]
 mod runtime;
+#[cfg(feature = "runtime")]
+mod steady;
 #[cfg(any(all(test, feature = "runtime"), feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "runtime")]
+mod watching;
 
 pub use condition::Condition;
 pub use config::{ConfigRef, ProviderSettings};

@@ -1,4 +1,5 @@
-//! What was last carried out, per object, so that a changed input is not mistaken for a hand edit.
+//! What was last carried out, per object, so that a changed input is not mistaken for a hand edit, and
+//! when a pass last ended.
 //!
 //! Holds hashes with a key of this process, never values.
 
@@ -6,9 +7,11 @@ use std::{
     collections::{HashMap, hash_map::RandomState},
     hash::{BuildHasher, Hash, Hasher},
     sync::Mutex,
+    time::Duration,
 };
 
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use crate::{external::Desired, kind::Kind, resource::ManagedResource};
 
@@ -17,6 +20,7 @@ use crate::{external::Desired, kind::Kind, resource::ManagedResource};
 pub(crate) struct Memory {
     keys: RandomState,
     carried_out: Mutex<HashMap<String, u64>>,
+    passed: Mutex<HashMap<String, Instant>>,
 }
 
 impl Memory {
@@ -42,8 +46,25 @@ impl Memory {
             .insert(object.uid().unwrap_or_default(), hash);
     }
 
+    /// Notes that a pass has ended.
+    pub(crate) fn passed<K: Kind>(&self, object: &ManagedResource<K>) {
+        self.passed
+            .lock()
+            .expect("no panic while held")
+            .insert(object.uid().unwrap_or_default(), Instant::now());
+    }
+
+    /// True when the last pass was longer ago than this, or when there was none.
+    pub(crate) fn is_overdue<K: Kind>(&self, object: &ManagedResource<K>, age: Duration) -> bool {
+        let passed = self.passed.lock().expect("no panic while held");
+        passed
+            .get(&object.uid().unwrap_or_default())
+            .is_none_or(|at| at.elapsed() > age)
+    }
+
     /// Forgets an object.
     pub(crate) fn forget(&self, uid: &str) {
+        self.passed.lock().expect("no panic while held").remove(uid);
         self.carried_out
             .lock()
             .expect("no panic while held")

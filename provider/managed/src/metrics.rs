@@ -3,6 +3,7 @@
 //! Labels are closed sets: kinds, operations, error classes. Series never grow with the number of
 //! objects.
 
+mod familiar;
 mod milestones;
 
 use std::time::Instant;
@@ -18,7 +19,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::milestones::Milestones;
+pub(crate) use self::familiar::Workqueue;
+use self::{familiar::Controllers, milestones::Milestones};
 use crate::{
     condition::{Claim, SYNCED, Truth},
     kind::Kind,
@@ -39,6 +41,13 @@ struct ByOperation {
 struct ByResult {
     kind: &'static str,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByFailure {
+    gvk: String,
+    step: &'static str,
+    class: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -66,7 +75,11 @@ pub struct Metrics {
     calls: Family<ByOperation, Histogram, fn() -> Histogram>,
     status_writes: Family<ByKind, Counter>,
     drift_corrected: Family<ByKind, Counter>,
-    waiting: Gauge,
+    errors: Family<ByFailure, Counter>,
+    writes: Family<ByKind, Histogram, fn() -> Histogram>,
+    pub(crate) controllers: Controllers,
+    pub(crate) queue: Workqueue,
+    differing: Family<ByGvk, Gauge>,
     exists: Family<ByGvk, Gauge>,
     ready: Family<ByGvk, Gauge>,
     synced: Family<ByGvk, Gauge>,
@@ -82,11 +95,18 @@ pub struct Counts {
     pub ready: i64,
     /// With Synced=True.
     pub synced: i64,
+    /// With UpToDate=False.
+    pub differing: i64,
 }
 
 // From 1 ms, a local query, to about 16 s, past which a pass is close to its budget.
 fn call_buckets() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 15))
+}
+
+// A steady pass writes nothing, a new resource five times at most.
+fn write_buckets() -> Histogram {
+    Histogram::new([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 8.0])
 }
 
 impl Default for Metrics {
@@ -97,7 +117,11 @@ impl Default for Metrics {
             calls: Family::new_with_constructor(call_buckets),
             status_writes: Family::default(),
             drift_corrected: Family::default(),
-            waiting: Gauge::default(),
+            errors: Family::default(),
+            writes: Family::new_with_constructor(write_buckets),
+            controllers: Controllers::default(),
+            queue: Workqueue::default(),
+            differing: Family::default(),
             exists: Family::default(),
             ready: Family::default(),
             synced: Family::default(),
@@ -112,6 +136,8 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         self.milestones.register(registry);
+        self.controllers.register(registry);
+        self.queue.register(registry);
         registry.register(
             "tenancy_passes",
             "Passes by kind and result",
@@ -133,9 +159,19 @@ impl Metrics {
             self.drift_corrected.clone(),
         );
         registry.register(
-            "tenancy_queue_waiting",
-            "Objects waiting for a pass",
-            self.waiting.clone(),
+            "tenancy_pass_errors",
+            "Failures by kind, step and class of error",
+            self.errors.clone(),
+        );
+        registry.register(
+            "tenancy_writes_per_pass",
+            "Writes to the API server per pass, events aside",
+            self.writes.clone(),
+        );
+        registry.register(
+            "tenancy_managed_resource_differs",
+            "Managed resources that are not up to date",
+            self.differing.clone(),
         );
         registry.register(
             "crossplane_managed_resource_exists",
@@ -176,6 +212,21 @@ impl Metrics {
         }
     }
 
+    /// Counts a failure.
+    pub(crate) fn failed<K: Kind>(&self, step: &'static str, class: &'static str) {
+        let gvk = gvk::<K>();
+        self.errors
+            .get_or_create(&ByFailure { gvk, step, class })
+            .inc();
+    }
+
+    /// Notes how many writes a pass has cost.
+    pub(crate) fn wrote(&self, kind: &'static str, writes: u32) {
+        self.writes
+            .get_or_create(&ByKind { kind })
+            .observe(f64::from(writes));
+    }
+
     /// Counts a status write.
     pub(crate) fn status_written(&self, kind: &'static str) {
         self.status_writes.get_or_create(&ByKind { kind }).inc();
@@ -188,10 +239,11 @@ impl Metrics {
 
     /// Sets the gauges that are counted rather than kept.
     pub(crate) fn state(&self, waiting: usize, kinds: &[(String, Counts)]) {
-        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.queue.waiting(waiting);
         for (gvk, counts) in kinds {
             let label = ByGvk { gvk: gvk.clone() };
             self.exists.get_or_create(&label).set(counts.exists);
+            self.differing.get_or_create(&label).set(counts.differing);
             self.ready.get_or_create(&label).set(counts.ready);
             self.synced.get_or_create(&label).set(counts.synced);
         }

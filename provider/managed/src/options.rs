@@ -17,6 +17,8 @@ const SHORTEST_POLL: Duration = Duration::from_secs(1);
 pub struct Options {
     /// How often each resource is observed when nothing happens. Default 1 minute.
     pub poll: Duration,
+    /// How often resources are looked for that nobody has looked at for two polls. Default 1 hour.
+    pub sync: Duration,
     /// Every poll interval is longer or shorter by up to this many percent. Default 10.
     pub poll_jitter_percent: u32,
     /// How many passes start per second at most, and how many run at once. Default 100.
@@ -31,6 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             poll: Duration::from_mins(1),
+            sync: Duration::from_hours(1),
             poll_jitter_percent: 10,
             max_reconcile_rate: 100,
             timeout: Duration::from_mins(1),

@@ -15,6 +15,7 @@ use crate::{
     kind::Kind,
     queue::Wake,
     resource::{ManagedResource, RECONCILE_REQUESTED, Status},
+    steady::steady,
 };
 
 /// A resource that could not be observed for this long no longer counts as ready.
@@ -56,6 +57,21 @@ impl Stage {
             Self::Delete => "delete failed",
             Self::Publish => "cannot publish connection details",
             Self::Persist => "cannot update managed resource",
+        }
+    }
+
+    /// Label for metrics.
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Load => "load",
+            Self::Observe => "observe",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Publish => "publish",
+            Self::Persist => "persist",
         }
     }
 
@@ -102,6 +118,10 @@ pub(crate) struct Outcome<K: Kind> {
     pub occurrences: Vec<Occurrence>,
     /// When to look again.
     pub wake: Wake,
+    /// Where the pass stopped and the class of the error, if it did.
+    pub failure: Option<(Stage, &'static str)>,
+    /// How many writes to the API server it has cost, events aside.
+    pub writes: u32,
 }
 
 impl<K: Kind> Outcome<K> {
@@ -115,12 +135,14 @@ impl<K: Kind> Outcome<K> {
             generation: None,
             occurrences: Vec::new(),
             wake,
+            failure: None,
+            writes: 0,
         }
     }
 
     /// The pass stopped.
     pub(crate) fn failed(stage: Stage, error: &ExternalError, poll: Duration) -> Self {
-        let message = format!("{}: {error}", stage.as_str());
+        let message = steady(&format!("{}: {error}", stage.as_str()));
         let mut conditions = vec![Claim::failed(&message)];
         match stage {
             Stage::Create => conditions.push(Claim::creating("")),
@@ -137,6 +159,7 @@ impl<K: Kind> Outcome<K> {
             _ => Wake::Backoff,
         };
         let mut outcome = Self::new(wake, conditions);
+        outcome.failure = Some((stage, error.class()));
         outcome
             .occurrences
             .push(Occurrence::warning(stage.reason(), message));

@@ -39,7 +39,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// What every resource under management needs: its external name and our finalizer.
+    /// What every resource under management needs: its external name, our finalizer, and where its
+    /// connection details are.
     pub(crate) fn adoption<K: Kind>(object: &ManagedResource<K>) -> Self {
         let mut changes = Self {
             finalizer: !object.has_finalizer(),
@@ -52,6 +53,13 @@ impl Changes {
             changes
                 .annotations
                 .insert(resource::EXTERNAL_NAME, object.external_name().into_owned());
+        }
+        if let Some(reference) = &object.spec.write_connection_secret_to_ref
+            && object.annotation(resource::CONNECTION_SECRET) != Some(&reference.name)
+        {
+            changes
+                .annotations
+                .insert(resource::CONNECTION_SECRET, reference.name.clone());
         }
         changes
     }
@@ -123,9 +131,17 @@ pub(crate) async fn record<K: Kind>(
     value: &str,
 ) -> kube::Result<ManagedResource<K>> {
     let patch = Patch::Merge(json!({ "metadata": { "annotations": { annotation: value } } }));
+    let params = PatchParams::apply(MANAGER);
+    persistently(|| api.patch(name, &params, &patch)).await
+}
+
+/// Tries a write again while the API server is too busy or broken.
+async fn persistently<T, F: Future<Output = kube::Result<T>>>(
+    write: impl Fn() -> F,
+) -> kube::Result<T> {
     let mut attempt = 1;
     loop {
-        match api.patch(name, &PatchParams::apply(MANAGER), &patch).await {
+        match write().await {
             Err(error) if attempt < ATTEMPTS && is_worth_retrying(&error) => {
                 tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
                 attempt += 1;
@@ -139,7 +155,8 @@ fn is_worth_retrying(error: &kube::Error) -> bool {
     !matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429)
 }
 
-/// Applies the status and returns the object as it is then.
+/// Applies the status and returns the object as it is then. Only this write is tried again: what the
+/// status speaks of has been seen, and looking again would cost external calls.
 pub(crate) async fn apply_status<K: Kind>(
     api: &Api<ManagedResource<K>>,
     object: &ManagedResource<K>,
@@ -158,8 +175,8 @@ pub(crate) async fn apply_status<K: Kind>(
         "status": status,
     });
     let params = PatchParams::apply(STATUS_MANAGER).force();
-    api.patch_status(&object.name_any(), &params, &Patch::Apply(body))
-        .await
+    let (name, patch) = (object.name_any(), Patch::Apply(body));
+    persistently(|| api.patch_status(&name, &params, &patch)).await
 }
 
 /// Takes our finalizer off, all copies of it. An object that is gone already is a success.

@@ -5,7 +5,7 @@
 //! | yes      | no         | -       | -       | -           | -          | -          | -            | `Finalize` (nothing is observed) |
 //! | yes      | yes        | absent  | -       | -           | -          | -          | -            | `Finalize` |
 //! | yes      | yes        | present | -       | -           | -          | -          | -            | `Delete`, or `Wait` while other finalizers are there, or `Outlive` while leaving resources read its connection Secret |
-//! | no       | -          | absent  | -       | -           | yes        | -          | -            | `Create` |
+//! | no       | -          | absent  | -       | -           | yes        | -          | -            | `Create`, or `Await` while what was made a moment ago may not show yet |
 //! | no       | -          | absent  | -       | -           | no         | -          | -            | `Missing` |
 //! | no       | -          | present | no      | -           | -          | -          | -            | `Settle` |
 //! | no       | -          | present | yes     | -           | -          | no         | -            | `Report` |
@@ -23,6 +23,8 @@ use crate::{
 pub enum Step {
     /// Make the external resource.
     Create,
+    /// It was made a moment ago and does not show yet.
+    Await,
     /// Change the fields that differ.
     Update(Vec<Drift>),
     /// Say what differs and leave it.
@@ -59,6 +61,8 @@ pub struct Situation {
     pub foreign_finalizers: Vec<String>,
     /// Resources on their way out that still need what this one publishes.
     pub leaving_readers: Vec<String>,
+    /// It was made so recently that the external system may not show it yet.
+    pub just_made: bool,
     /// What the management policies allow.
     pub policies: Policies,
     /// What to do about drift.
@@ -79,6 +83,7 @@ pub fn plan(situation: &Situation, found: Found) -> Step {
             Step::Outlive(situation.leaving_readers.clone())
         }
         (true, Found::Present(_)) => Step::Delete,
+        (false, Found::Absent) if situation.policies.create && situation.just_made => Step::Await,
         (false, Found::Absent) if situation.policies.create => Step::Create,
         (false, Found::Absent) => Step::Missing,
         (false, Found::Present(drift)) if drift.is_empty() => Step::Settle,
@@ -106,6 +111,7 @@ mod tests {
             deleting,
             foreign_finalizers: Vec::new(),
             leaving_readers: Vec::new(),
+            just_made: false,
             policies,
             drift_policy: DriftPolicy::Correct,
             cause: Cause::External,
@@ -201,6 +207,16 @@ mod tests {
             plan(&situation, differs()),
             Step::Outlive(vec!["RemoteObject app".into()])
         );
+        assert_eq!(plan(&situation, Found::Absent), Step::Finalize);
+    }
+
+    #[test]
+    fn what_was_made_a_moment_ago_is_waited_for_and_not_made_twice() {
+        let mut situation = situation(false, &[ManagementAction::All]);
+        situation.just_made = true;
+        assert_eq!(plan(&situation, Found::Absent), Step::Await);
+        assert!(matches!(plan(&situation, differs()), Step::Update(_)));
+        situation.deleting = true;
         assert_eq!(plan(&situation, Found::Absent), Step::Finalize);
     }
 }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Client, api::ApiResource};
@@ -14,10 +14,10 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
-    condition::{self, READY, SYNCED},
+    condition::{self, READY, SYNCED, UP_TO_DATE},
     config::{
         ClusterProviderConfig, Config, ProviderConfig, ProviderConfigUsage, ProviderSettings,
         control::ConfigControl, session::Configs, users,
@@ -36,10 +36,16 @@ use crate::{
 
 type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
 type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
+type Sweep = Box<dyn Fn() + Send + Sync>;
 type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
 
 /// How often gauges are counted.
-const STATE_METRICS: std::time::Duration = std::time::Duration::from_secs(5);
+const STATE_METRICS: Duration = Duration::from_secs(5);
+
+/// How long the first lists may hold up the first pass. References are looked up in what was listed, so
+/// a pass that starts too early waits in vain for a moment; a kind that cannot be listed must not hold
+/// up the others for ever.
+const FIRST_LISTS: Duration = Duration::from_secs(30);
 
 /// A provider under construction.
 pub struct Provider {
@@ -49,6 +55,7 @@ pub struct Provider {
     reconcilers: Reconcilers,
     watches: Vec<(String, Watch)>,
     counts: Vec<Count>,
+    sweeps: Vec<Sweep>,
     health: Arc<Health>,
 }
 
@@ -72,6 +79,7 @@ impl Provider {
             reconcilers: HashMap::new(),
             watches: Vec::new(),
             counts: Vec::new(),
+            sweeps: Vec::new(),
             health,
         }
     }
@@ -108,6 +116,8 @@ impl Provider {
             (K::GROUP, K::PLURAL),
             Arc::clone(&controller) as Arc<dyn Reconciler>,
         );
+        let swept = Arc::clone(&controller);
+        self.sweeps.push(Box::new(move || swept.sweep()));
         let cache = Arc::clone(&controller.cache);
         self.counts.push(Box::new(move || {
             let mut counts = Counts::default();
@@ -116,6 +126,9 @@ impl Provider {
                 counts.exists += 1;
                 counts.ready += holds(READY);
                 counts.synced += holds(SYNCED);
+                let differs = condition::find(object.conditions(), UP_TO_DATE)
+                    .is_some_and(|condition| condition.status == "False");
+                counts.differing += i64::from(differs);
             }
             (gvk::<K>(), counts)
         }));
@@ -174,11 +187,13 @@ impl Provider {
             reconcilers,
             watches,
             counts,
+            sweeps,
             health,
         } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
+        tasks.spawn(sweep(runtime.options.sync, sweeps));
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
         let gate = Gate::new();
         tasks.spawn(gate.clone().run(runtime.client.clone()));
@@ -188,14 +203,38 @@ impl Provider {
             first_lists.push((crd.clone(), is_synced));
             tasks.spawn(gated(gate.clone(), crd, watch, synced));
         }
-        for (crd, mut is_synced) in first_lists {
-            if gate.is_there(&crd).await {
-                let _ = is_synced.wait_for(|synced| *synced).await;
-            }
-        }
         health.set_ready();
-        info!("every kind that is served is watched");
+        let mut listed = JoinSet::new();
+        for (crd, is_synced) in first_lists {
+            listed.spawn(first_list(
+                gate.clone(),
+                crd,
+                is_synced,
+                Arc::clone(&health),
+            ));
+        }
+        let all_listed = async { while listed.join_next().await.is_some() {} };
+        if tokio::time::timeout(FIRST_LISTS, all_listed).await.is_ok() {
+            info!("every kind that is served is watched");
+        } else {
+            let problem = health.problem();
+            warn!(problem, "not every kind is watched; the others start");
+        }
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
+    }
+}
+
+/// Waits until the objects of a CRD that is there are known.
+async fn first_list(
+    gate: Gate,
+    crd: String,
+    mut is_synced: watch::Receiver<bool>,
+    health: Arc<Health>,
+) {
+    if gate.is_there(&crd).await {
+        health.lacks(&crd);
+        let _ = is_synced.wait_for(|synced| *synced).await;
+        health.knows(&crd);
     }
 }
 
@@ -231,6 +270,16 @@ async fn metadata_watches(
             "watching a kind that is read by field"
         );
         watches.spawn(Arc::clone(&runtime).watch_metadata(resource));
+    }
+}
+
+/// Looks for objects that fell out of the queue.
+async fn sweep(interval: Duration, sweeps: Vec<Sweep>) {
+    loop {
+        tokio::time::sleep(interval).await;
+        for sweep in &sweeps {
+            sweep();
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use crate::metrics::Workqueue;
+
 /// Identity of one object of one kind.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Key {
@@ -66,6 +68,7 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 struct Entry {
     due: Option<(Instant, u64)>,
     ready: Option<Priority>,
+    ready_since: Option<Instant>,
     running: bool,
     again: Option<Priority>,
     failures: u32,
@@ -78,11 +81,12 @@ pub(crate) struct Schedule {
     timers: BTreeMap<(Instant, u64), Key>,
     ready: [VecDeque<Key>; 3],
     sequence: u64,
+    added: u64,
 }
 
 impl Schedule {
     /// Makes an object due now.
-    pub(crate) fn add(&mut self, key: Key, priority: Priority) {
+    pub(crate) fn add(&mut self, key: Key, priority: Priority, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         if priority == Priority::Fresh {
             entry.failures = 0;
@@ -99,6 +103,9 @@ impl Schedule {
         }
         if let Some(lower) = entry.ready.replace(priority) {
             self.ready[lower as usize].retain(|queued| *queued != key);
+        } else {
+            entry.ready_since = Some(now);
+            self.added += 1;
         }
         self.ready[priority as usize].push_back(key);
     }
@@ -127,6 +134,12 @@ impl Schedule {
         Some(key)
     }
 
+    /// How long an object that was just taken had waited.
+    fn waited(&self, key: &Key, now: Instant) -> Duration {
+        let since = self.entries.get(key).and_then(|entry| entry.ready_since);
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
     /// Notes that a pass over an object has ended.
     pub(crate) fn finish(&mut self, key: &Key, wake: Wake, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else {
@@ -145,7 +158,7 @@ impl Schedule {
             Wake::OnChange | Wake::Gone => None,
         };
         match (again, delay) {
-            (Some(priority), _) => self.add(key.clone(), priority),
+            (Some(priority), _) => self.add(key.clone(), priority, now),
             (None, Some(delay)) => self.add_at(key, now + delay),
             (None, None) => {
                 self.entries.remove(key);
@@ -188,6 +201,8 @@ impl Schedule {
                 Priority::Background
             };
             entry.ready = Some(priority);
+            entry.ready_since = Some(now);
+            self.added += 1;
             self.ready[priority as usize].push_back(key);
         }
     }
@@ -199,21 +214,23 @@ pub(crate) struct Queue {
     schedule: Mutex<Schedule>,
     bucket: Mutex<Bucket>,
     changed: Notify,
+    metrics: Workqueue,
 }
 
 impl Queue {
     /// A queue that lets `rate` passes start per second, with bursts of ten times that.
-    pub(crate) fn new(rate: u32) -> Self {
+    pub(crate) fn new(rate: u32, metrics: Workqueue) -> Self {
         Self {
             schedule: Mutex::default(),
             bucket: Mutex::new(Bucket::new(rate, Instant::now())),
             changed: Notify::new(),
+            metrics,
         }
     }
 
     /// Makes an object due now.
     pub(crate) fn add(&self, key: Key, priority: Priority) {
-        self.with(|schedule| schedule.add(key, priority));
+        self.with(|schedule| schedule.add(key, priority, Instant::now()));
         self.changed.notify_one();
     }
 
@@ -234,7 +251,13 @@ impl Queue {
                     tokio::time::sleep(wait).await;
                     continue;
                 }
-                if let Some(key) = self.with(|schedule| schedule.take(now)) {
+                let taken = self.with(|schedule| {
+                    let key = schedule.take(now)?;
+                    let waited = schedule.waited(&key, now);
+                    Some((key, waited))
+                });
+                if let Some((key, waited)) = taken {
+                    self.metrics.taken(waited);
                     return key;
                 }
             }
@@ -247,6 +270,9 @@ impl Queue {
 
     /// Notes that a pass over an object has ended.
     pub(crate) fn finish(&self, key: &Key, wake: Wake) {
+        if wake == Wake::Backoff {
+            self.metrics.retried();
+        }
         self.with(|schedule| schedule.finish(key, wake, Instant::now()));
         self.changed.notify_one();
     }
@@ -257,7 +283,10 @@ impl Queue {
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Schedule) -> T) -> T {
-        change(&mut self.schedule.lock().expect("no panic while held"))
+        let mut schedule = self.schedule.lock().expect("no panic while held");
+        let result = change(&mut schedule);
+        self.metrics.added(std::mem::take(&mut schedule.added));
+        result
     }
 }
 
@@ -317,9 +346,9 @@ mod tests {
     #[test]
     fn new_objects_go_before_retries_and_polls() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
-        schedule.add(key("poll"), Priority::Background);
-        schedule.add(key("retry"), Priority::Normal);
-        schedule.add(key("new"), Priority::Fresh);
+        schedule.add(key("poll"), Priority::Background, now);
+        schedule.add(key("retry"), Priority::Normal, now);
+        schedule.add(key("new"), Priority::Fresh, now);
         let order: Vec<_> = std::iter::from_fn(|| schedule.take(now))
             .map(|key| key.name)
             .collect();
@@ -329,9 +358,9 @@ mod tests {
     #[test]
     fn an_object_is_never_taken_twice_at_the_same_time() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
-        schedule.add(key("a"), Priority::Fresh);
+        schedule.add(key("a"), Priority::Fresh, now);
         assert!(schedule.take(now).is_some());
-        schedule.add(key("a"), Priority::Normal);
+        schedule.add(key("a"), Priority::Normal, now);
         assert_eq!(schedule.take(now), None);
         schedule.finish(&key("a"), Wake::After(Duration::from_mins(1)), now);
         assert_eq!(schedule.take(now), Some(key("a")));
@@ -353,7 +382,7 @@ mod tests {
             Wake::Throttled(Duration::ZERO),
             Wake::Backoff,
         ] {
-            schedule.add(key("a"), Priority::Normal);
+            schedule.add(key("a"), Priority::Normal, now);
             schedule.take(now).unwrap();
             schedule.finish(&key("a"), wake, now);
         }
@@ -363,11 +392,11 @@ mod tests {
     #[test]
     fn an_edit_wakes_an_object_that_is_backing_off() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
-        schedule.add(key("a"), Priority::Normal);
+        schedule.add(key("a"), Priority::Normal, now);
         schedule.take(now).unwrap();
         schedule.finish(&key("a"), Wake::Backoff, now);
         assert_eq!(schedule.take(now), None);
-        schedule.add(key("a"), Priority::Fresh);
+        schedule.add(key("a"), Priority::Fresh, now);
         assert_eq!(schedule.take(now), Some(key("a")));
         assert_eq!(schedule.next_due(), None);
     }
@@ -375,7 +404,7 @@ mod tests {
     #[test]
     fn an_object_that_is_gone_leaves_nothing_behind() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
-        schedule.add(key("a"), Priority::Normal);
+        schedule.add(key("a"), Priority::Normal, now);
         schedule.take(now).unwrap();
         schedule.finish(&key("a"), Wake::Gone, now);
         assert!(schedule.entries.is_empty() && schedule.timers.is_empty());

@@ -10,6 +10,7 @@
 //! pass observes first.
 
 mod acting;
+mod budget;
 mod leaving;
 mod looking;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 mod verdict;
 mod writing;
 
+pub(crate) use self::budget::Budget;
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
@@ -27,10 +29,9 @@ use crate::{
     dependents::Seen,
     drift::{Cause, Drift},
     event::Occurrence,
-    external::{Connector, ExternalClient, ExternalError},
+    external::{Connector, ExternalClient, ExternalError, Failure},
     kind::Kind,
     lifecycle::{Lifecycle, foreign_finalizers},
-    metrics::Timer,
     outcome::{DriftNews, Outcome, Stage},
     plan::{Situation, Step, plan},
     policy::Policies,
@@ -73,8 +74,12 @@ pub(crate) struct Pass<'a, K: Kind, C: Connector> {
     key: &'a Key,
     object: Arc<ManagedResource<K>>,
     now: Timestamp,
+    budget: Budget,
     seen: Seen,
     occurrences: Vec<Occurrence>,
+    writes: u32,
+    /// The connection Secret lacks a label or an annotation.
+    is_bare: bool,
 }
 
 impl<'a, K: Kind, C: Connector> Pass<'a, K, C>
@@ -86,45 +91,60 @@ where
         key: &'a Key,
         object: Arc<ManagedResource<K>>,
         now: Timestamp,
+        budget: Budget,
     ) -> Self {
         Self {
             controller,
             key,
             object,
             now,
+            budget,
             seen: Seen::new(),
             occurrences: Vec::new(),
+            writes: 0,
+            is_bare: false,
         }
     }
 
-    /// Runs the pass.
+    /// Runs the pass within its budget. What it had told and read by then is kept whatever happens.
     pub(crate) async fn run(mut self) -> Outcome<K> {
-        let result = match Lifecycle::of(&self.object) {
-            Lifecycle::Released => Ok(Outcome::new(Wake::Gone, Vec::new())),
-            Lifecycle::Paused(message) => Ok(self.paused(message)),
-            Lifecycle::Unsupported(message) => Ok(verdict::unsupported(message)),
-            Lifecycle::LetGo => self.finalize(true).await,
-            Lifecycle::Managed(policies) => self.manage(policies).await,
-        };
+        let end = self.budget.pass_ends();
+        let result = tokio::time::timeout_at(end, self.carry_out()).await;
         let mut outcome = match result {
-            Ok(outcome) => outcome,
-            Err(stop) => self.stopped(stop).await,
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(stop)) => self.stopped(stop).await,
+            Err(_) => self.ran_out(),
         };
         outcome.generation = self.object.metadata.generation;
+        outcome.writes = self.writes;
         outcome.occurrences.splice(0..0, self.occurrences);
         self.controller.runtime.dependents.set(self.key, self.seen);
         outcome
     }
 
+    async fn carry_out(&mut self) -> Result<Outcome<K>, Stop> {
+        match Lifecycle::of(&self.object) {
+            Lifecycle::Released => Ok(Outcome::new(Wake::Gone, Vec::new())),
+            Lifecycle::Paused(message) => Ok(self.paused(message)),
+            Lifecycle::Unsupported(message) => Ok(verdict::unsupported(message)),
+            Lifecycle::LetGo => self.finalize(true).await,
+            Lifecycle::Managed(policies) => self.manage(policies).await,
+        }
+    }
+
     async fn manage(&mut self, policies: Policies) -> Result<Outcome<K>, Stop> {
-        let desired = self.desired().await?;
+        let mut desired = self.desired().await?;
         let session = self.connect().await?;
         let observation = self.observe(&session, &desired).await?;
         let cause = self.cause(&desired);
+        if policies.late_initialize {
+            self.fill(&mut desired, &observation);
+        }
         let situation = Situation {
             deleting: self.object.is_deleting(),
             foreign_finalizers: foreign_finalizers(&self.object),
             leaving_readers: self.leaving_readers(),
+            just_made: self.is_just_made(&desired),
             policies,
             drift_policy: self.object.spec.drift_policy,
             cause,
@@ -135,6 +155,7 @@ where
             Step::Outlive(readers) => Ok(verdict::outliving(&readers)),
             Step::Delete => self.delete(&session, &desired).await,
             Step::Missing => Ok(self.missing()),
+            Step::Await => Ok(self.awaiting()),
             Step::Create => self.create(&session, desired, &observation).await,
             Step::Update(drift) => {
                 self.update(&session, desired, &observation, cause, drift)
@@ -145,10 +166,15 @@ where
         }
     }
 
-    /// Measures an external call until it is dropped.
-    fn timer(&self, operation: &'static str) -> Timer {
+    /// An external call: measured, and ended when the budget is.
+    async fn call<T>(
+        &self,
+        stage: Stage,
+        call: impl Future<Output = Result<T, ExternalError>>,
+    ) -> Result<T, ExternalError> {
         let metrics = &self.controller.runtime.metrics;
-        metrics.external_call(K::KIND, operation)
+        let _timer = metrics.external_call(K::KIND, stage.operation());
+        self.budget.limit(stage, call).await
     }
 
     fn poll(&self) -> Duration {
@@ -161,6 +187,13 @@ where
     fn is_younger_than(&self, age: Duration) -> bool {
         let created = self.object.creation_timestamp().map(|created| created.0);
         created.is_some_and(|created| self.now.duration_since(created).unsigned_abs() < age)
+    }
+
+    /// The API server did not answer in time.
+    fn ran_out(&self) -> Outcome<K> {
+        let cause = "the API server did not answer in time";
+        let error = ExternalError::Other(Failure::new(cause, "nothing to do, it is retried"));
+        Outcome::failed(Stage::Persist, &error, self.poll())
     }
 
     async fn stopped(&self, stop: Stop) -> Outcome<K> {

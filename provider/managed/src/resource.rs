@@ -10,6 +10,7 @@ use crate::{
     config::ConfigRef,
     connection::LocalSecretReference,
     drift::{DriftPolicy, DriftedField, LastDrift},
+    initial::InitialParameters,
     kind::Kind,
     policy::{self, ManagementAction},
 };
@@ -31,6 +32,9 @@ pub const RECONCILE_REQUESTED: &str = "crossplane.io/reconcile-requested-at";
 /// Annotation that remembers what this resource may have changed outside, so that what is removed
 /// from the spec can be taken back. Written before the change is made.
 pub const LEDGER: &str = "tenancy.pnats.cloud/ledger";
+/// Annotation that remembers where the connection details are, so that they can follow when the
+/// reference is renamed.
+pub const CONNECTION_SECRET: &str = "tenancy.pnats.cloud/connection-secret";
 /// Finalizer of every managed resource.
 pub const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
 
@@ -52,6 +56,10 @@ pub struct ManagedResource<K: Kind> {
 pub struct Spec<K: Kind> {
     /// What the external resource is to be.
     pub for_provider: K::Parameters,
+    /// Values for the moment of creation only, for fields that `forProvider` does not set. They are
+    /// never compared and never changed afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_provider: Option<InitialParameters<K>>,
     /// The provider config with address and credentials of the server.
     #[serde(default)]
     pub provider_config_ref: ConfigRef,
@@ -135,6 +143,7 @@ impl<K: Kind> ManagedResource<K> {
             },
             spec: Spec {
                 for_provider,
+                init_provider: None,
                 provider_config_ref: ConfigRef::default(),
                 management_policies: policy::everything(),
                 drift_policy: DriftPolicy::default(),

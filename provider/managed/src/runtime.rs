@@ -64,7 +64,7 @@ impl Runtime {
     ) -> (Self, mpsc::UnboundedReceiver<ApiResource>) {
         let (watch_requests, requested) = mpsc::unbounded_channel();
         let runtime = Self {
-            queue: Queue::new(options.max_reconcile_rate),
+            queue: Queue::new(options.max_reconcile_rate, metrics.queue.clone()),
             reader: Reader::new(client.clone()),
             dependents: Dependents::default(),
             directory: Directory::default(),

@@ -13,6 +13,7 @@
 mod api_server;
 mod clock;
 mod fake;
+mod history;
 #[cfg(test)]
 pub(crate) mod lab;
 mod objects;

@@ -115,7 +115,7 @@ impl Reason {
             Self::Refused => "check that the API server runs at this address",
             Self::Unauthorized => "renew the kubeconfig's credential",
             Self::Forbidden => "give the kubeconfig's identity this right",
-            Self::NotFound => "check the kind, and that its CRD is installed there",
+            Self::NotFound => "create what is missing there first",
             Self::Conflict => "let one writer own it",
             Self::Invalid => "correct the manifest",
             Self::Throttled(_) => "wait; the server is busy",

@@ -42,6 +42,7 @@ impl Kind for ClusterConnection {
     const DESCRIPTION: &'static str =
         "An existing cluster by its kubeconfig: proven to work and published for others.";
     const CATEGORY: &'static str = super::CATEGORY;
+    const OUTLIVES_READERS: bool = true;
     const CONDITIONS: &'static [&'static str] =
         &[KUBECONFIG_AVAILABLE, API_REACHABLE, CERTIFICATE_VALID];
 

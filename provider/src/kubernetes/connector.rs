@@ -45,7 +45,13 @@ impl ManagedConnector for Connector {
     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
         let allowance = allowance(config)?;
         let (host, control) = (host(config)?, config.client.clone());
-        Ok(Session::new(host, control, allowance, self.remotes.clone()))
+        Ok(Session::with_images(
+            host,
+            control,
+            allowance,
+            self.remotes.clone(),
+            config.settings.images.clone(),
+        ))
     }
 
     /// Version and identity, and which rights on Secrets are missing in the namespaces that the

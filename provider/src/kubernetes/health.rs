@@ -87,7 +87,8 @@ pub async fn ask(client: &kube::Client) -> Answers {
     Answers { proof, issuer }
 }
 
-fn clock() -> Timestamp {
+/// What time it is here. Nobody below decides by it without being given it.
+pub(super) fn clock() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

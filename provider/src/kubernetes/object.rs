@@ -7,9 +7,9 @@ use kube::{
     core::GroupVersionKind,
     discovery::Scope,
 };
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::manifest::FIELD_MANAGER;
+use super::manifest::{FIELD_MANAGER, OWNER, OWNER_UID};
 use crate::kubeconfig::{Error, Reason, Refusal, Remote, within};
 
 /// Names one object in a cluster.
@@ -59,7 +59,7 @@ impl Remote {
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Json>, Error> {
         let api = self.api(object).await?;
         let found = within(&format!("read {object}"), api.get_opt(&object.name)).await?;
-        Ok(found.map(json))
+        Ok(found.map(as_json))
     }
 
     /// Applies a manifest as our field manager; fields of others that it names become ours. With a
@@ -72,7 +72,14 @@ impl Remote {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(manifest);
         let applied = api.patch(&object.name, &parameters, &patch);
-        within(&format!("apply {object}"), applied).await.map(json)
+        let applied = within(&format!("apply {object}"), applied).await;
+        if applied
+            .as_ref()
+            .is_err_and(|error| error.is(Reason::NotFound))
+        {
+            self.forget();
+        }
+        applied.map(as_json)
     }
 
     /// Deletes the object with this UID in the background. It is no error when it is gone.
@@ -88,6 +95,22 @@ impl Remote {
         let deleted = api.delete(&object.name, &parameters);
         match within(&format!("delete {object}"), deleted).await {
             // Another object has taken the name since: ours is gone.
+            Err(error) if error.is(Reason::NotFound) || error.is(Reason::Conflict) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Takes our mark off the object with this UID and leaves it otherwise as it is.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn release(&self, object: &ObjectRef, uid: &str) -> Result<(), Error> {
+        let api = self.api(object).await?;
+        let patch =
+            json!({"metadata": {"uid": uid, "annotations": {OWNER: null, OWNER_UID: null}}});
+        let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
+        let released = api.patch(&object.name, &parameters, &patch);
+        match within(&format!("release {object}"), released).await {
             Err(error) if error.is(Reason::NotFound) || error.is(Reason::Conflict) => Ok(()),
             answer => answer.map(drop),
         }
@@ -117,14 +140,12 @@ impl Remote {
     }
 }
 
-fn json(object: DynamicObject) -> Json {
+fn as_json(object: DynamicObject) -> Json {
     serde_json::to_value(object).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

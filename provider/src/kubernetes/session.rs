@@ -11,8 +11,9 @@ use super::{
     rights::{self, Right},
     source,
     status::Source,
+    vcluster::Images,
 };
-use crate::kubeconfig::{Access, Error, Reason, Remotes, within};
+use crate::kubeconfig::{Access, Error, Reason, Remote, Remotes, within};
 
 /// The way to the host cluster. Cheap to clone; shared by all resources of one config.
 #[derive(Clone)]
@@ -21,8 +22,10 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     host: Client,
     control: Client,
+    objects: Remote,
     allowance: Allowance,
     remotes: Remotes,
+    images: Images,
 }
 
 impl fmt::Debug for Session {
@@ -38,12 +41,30 @@ impl Session {
     /// A session on a host cluster. `control` is a client of the control plane, where resources and
     /// their Secrets lie.
     pub fn new(host: Client, control: Client, allowance: Allowance, remotes: Remotes) -> Self {
+        Self::with_images(host, control, allowance, remotes, Images::default())
+    }
+
+    /// As [`Session::new`], with images for virtual clusters that name none.
+    pub fn with_images(
+        host: Client,
+        control: Client,
+        allowance: Allowance,
+        remotes: Remotes,
+        images: Images,
+    ) -> Self {
         Self(Arc::new(Inner {
+            images,
+            objects: Remote::new(host.clone()),
             host,
             control,
             allowance,
             remotes,
         }))
+    }
+
+    /// Images for virtual clusters that name none.
+    pub fn images(&self) -> &Images {
+        &self.0.images
     }
 
     /// A client of the host cluster, for a namespace that a resource of the namespace `own` may
@@ -54,6 +75,16 @@ impl Session {
     pub fn host(&self, own: &str, namespace: &str) -> Result<Client, ExternalError> {
         self.0.allowance.check(own, namespace)?;
         Ok(self.0.host.clone())
+    }
+
+    /// The objects of the host cluster, for a namespace that a resource of the namespace `own` may
+    /// write in.
+    ///
+    /// # Errors
+    /// [`ExternalError::Invalid`] when the config does not allow it.
+    pub fn host_objects(&self, own: &str, namespace: &str) -> Result<Remote, ExternalError> {
+        self.0.allowance.check(own, namespace)?;
+        Ok(self.0.objects.clone())
     }
 
     /// The clients of remote clusters.

@@ -17,6 +17,8 @@ use managed::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::vcluster::Images;
+
 /// `spec` of `ProviderConfig` and `ClusterProviderConfig`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +35,10 @@ pub struct Settings {
         inner(regex(pattern = r"^[a-z0-9*]([a-z0-9*-]{0,61}[a-z0-9*])?$"))
     )]
     pub allowed_host_namespaces: Vec<String>,
+    /// Where the images of virtual clusters come from, field by field where a `VCluster` says nothing:
+    /// a mirror inside the network, for example.
+    #[serde(default)]
+    pub images: Images,
 }
 
 /// How to log in to the host cluster.
@@ -68,6 +74,7 @@ impl Settings {
         Self {
             credentials: Credentials::default(),
             allowed_host_namespaces: allowed.into_iter().map(Into::into).collect(),
+            images: Images::default(),
         }
     }
 }

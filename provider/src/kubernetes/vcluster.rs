@@ -85,7 +85,7 @@ pub struct VCluster;
 #[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "has(self.namespace) == has(oldSelf.namespace) && (!has(self.namespace) || self.namespace == oldSelf.namespace)",
+    "has(self.__namespace__) == has(oldSelf.__namespace__) && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)",
     "namespace cannot be changed; make another VCluster"
 ))]
 #[x_kube(validation = (
@@ -175,7 +175,8 @@ pub struct VClusterParameters {
     #[serde(default, skip_serializing_if = "Fragment::is_empty")]
     pub config: Fragment,
     /// Whether a virtual cluster of the same name that somebody else has made, with Helm for example,
-    /// may be taken over. Default `Never`.
+    /// may be taken over. It is restarted with the configuration that is written here, so
+    /// `serviceAccountIssuer` should be the issuer it has. Default `Never`.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 }
@@ -228,6 +229,7 @@ impl Kind for VCluster {
     const DESCRIPTION: &'static str =
         "The control plane of a virtual cluster (vCluster) in a namespace of the host cluster.";
     const CATEGORY: &'static str = super::CATEGORY;
+    const OUTLIVES_READERS: bool = true;
     const CONDITIONS: &'static [&'static str] = &[
         CONTROL_PLANE_READY,
         KUBECONFIG_AVAILABLE,
@@ -241,4 +243,25 @@ impl Kind for VCluster {
 
 const fn one() -> i32 {
     1
+}
+
+/// The objects of a virtual cluster with this name, in the order in which they are applied to a host
+/// cluster of this minor of Kubernetes. `own` is the namespace and the UID of the managed resource.
+///
+/// # Errors
+/// [`ExternalError::Invalid`](managed::external::ExternalError::Invalid) when the parameters cannot work.
+#[cfg(feature = "backends")]
+pub fn manifests(
+    name: &str,
+    own: (&str, &str),
+    parameters: &VClusterParameters,
+    host_minor: Option<u32>,
+) -> Result<Vec<serde_json::Value>, managed::external::ExternalError> {
+    let target = target::Target::new(name, own, parameters)?;
+    let host = manifest::Host { minor: host_minor };
+    let manifests = manifest::all(&target, host)?;
+    Ok(manifests
+        .into_iter()
+        .map(|manifest| manifest.body)
+        .collect())
 }

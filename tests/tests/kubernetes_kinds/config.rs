@@ -1,5 +1,7 @@
 //! Provider configs: who may use which identity, and what the doctor says.
 
+use std::collections::BTreeSet;
+
 use managed::config::{ConfigSecretKeyRef, ProviderSettings};
 use managed::external::{Connector as _, ExternalError, ResolvedConfig};
 use managed::input::Value as Secret;
@@ -73,15 +75,19 @@ async fn the_probe_says_who_the_server_takes_us_for_and_what_is_missing_where() 
         .connect(&config(&fixture, None, settings, &kubeconfig))
         .await
         .unwrap();
-    let server = connector.probe(&session).await.unwrap();
+    let diagnosis = connector.probe(&session, &BTreeSet::new()).await.unwrap();
     let account = format!("system:serviceaccount:{}:nobody", fixture.name());
+    let server = &diagnosis.server;
     assert!(server.starts_with("Kubernetes v1."), "{server}");
     assert!(server.contains(&account), "{server}");
-    let missing = format!(
-        r#"lacks {{apiGroups: [""], resources: [secrets], verbs: [get, create, patch, delete]}} in {}"#,
-        fixture.name()
+    let rule = r#"{apiGroups: [""], resources: [secrets], verbs: [get, create, patch, delete]}"#;
+    let [missing] = diagnosis.missing_rights.as_slice() else {
+        panic!("{diagnosis:?}")
+    };
+    assert_eq!(
+        missing.remedy,
+        format!("add to a Role in {}: {rule}", fixture.name())
     );
-    assert!(server.ends_with(&missing), "{server}");
 }
 
 #[tokio::test]
@@ -91,6 +97,6 @@ async fn an_administrator_lacks_nothing() {
     let connector = Connector::default();
     let config = config(&fixture, None, settings, &fixture.admin());
     let session = connector.connect(&config).await.unwrap();
-    let server = connector.probe(&session).await.unwrap();
-    assert!(!server.contains("lacks"), "{server}");
+    let diagnosis = connector.probe(&session, &BTreeSet::new()).await.unwrap();
+    assert!(diagnosis.missing_rights.is_empty(), "{diagnosis:?}");
 }

@@ -120,8 +120,17 @@ impl Fixture {
         managed
     }
 
+    /// Stores the administrator's kubeconfig where resources refer to it.
+    pub(crate) async fn store_kubeconfig(&self) {
+        let file = format!(
+            "--from-file=kubeconfig={}",
+            self.testbed.kubeconfig().display()
+        );
+        self.kubectl(&["create", "secret", "generic", "cluster", &file])
+            .await;
+    }
+
     /// Runs `kubectl` in the test's namespace.
-    #[expect(dead_code, reason = "used by the kinds that follow")]
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> String {
         let all = [&["--namespace", self.name()], arguments].concat();
         self.testbed.kubectl(&all).await.unwrap()

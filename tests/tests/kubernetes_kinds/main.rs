@@ -9,6 +9,9 @@
     reason = "a fixture that fails is a test that fails"
 )]
 
+mod admission;
+mod argocd_cluster;
 mod cluster_connection;
 mod config;
 mod fixture;
+mod remote_object;

@@ -32,9 +32,9 @@ pub(super) fn leaving(plan: &Plan, observed: &Observed, groups: &[Group]) -> Vec
 
 fn of_kind<K: Kind>(observed: &Observed, start: String) -> impl Iterator<Item = Composed> {
     let resources = observed.resources.iter();
-    resources.filter_map(move |(key, resource)| {
-        (key.starts_with(&start) && deletes(&resource.object)).then(|| told::<K>(key, resource))
-    })
+    resources
+        .filter(move |(key, resource)| key.starts_with(&start) && deletes(&resource.object))
+        .map(|(key, resource)| told::<K>(key, resource))
 }
 
 /// True while it would revoke what it granted.

@@ -18,10 +18,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::Event,
 };
 use serde_json::json;
 use tracing::{debug, warn};
@@ -40,6 +37,7 @@ use crate::{
     persist::{MANAGER, STATUS_MANAGER, is_status},
     queue::{Key, Priority, Wake},
     runtime::Runtime,
+    watching,
 };
 
 /// How often a server that does not answer is asked again.
@@ -85,27 +83,21 @@ where
 
     /// Watches the kind. Calls `synced` when the first list is in.
     pub(crate) async fn watch(self: Arc<Self>, synced: impl Fn()) {
-        let api: Api<T> = Api::all(self.runtime.client.clone());
-        let mut events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed();
+        let mut events = watching::all::<T>(self.runtime.client.clone());
         let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Init) => listed.clear(),
-                Ok(Event::InitApply(config)) => {
+                Event::Init => listed.clear(),
+                Event::InitApply(config) => {
                     listed.insert(name_of(&config));
                     self.applied(config);
                 }
-                Ok(Event::InitDone) => {
+                Event::InitDone => {
                     self.prune(&listed);
                     synced();
                 }
-                Ok(Event::Apply(config)) => self.applied(config),
-                Ok(Event::Delete(config)) => self.deleted(&config),
-                Err(error) => {
-                    warn!(%error, kind = T::KIND.as_str(), "watch interrupted, trying again");
-                }
+                Event::Apply(config) => self.applied(config),
+                Event::Delete(config) => self.deleted(&config),
             }
         }
     }

@@ -204,6 +204,7 @@ impl<C: Connector> Configs<C> {
         let mut seen = Seen::new();
         let inputs = allowed(id, settings.inputs())?;
         let inputs = self.reader.read(&id.namespace, &inputs, &mut seen).await?;
+        refuse_empty(&inputs)?;
         let mut versions: Vec<_> = seen
             .iter()
             .map(|(source, version)| format!("{source:?}={version}"))
@@ -299,6 +300,18 @@ fn gone(id: &ConfigId) -> ExternalError {
         format!("{name} of {} does not exist", id.group),
         "create it, or correct providerConfigRef",
     )
+}
+
+/// An empty credential is one that somebody forgot; a server might take it for none at all.
+fn refuse_empty(inputs: &Resolved) -> Result<(), ExternalError> {
+    match inputs.iter().find(|(_, value)| value.expose().is_empty()) {
+        Some((input, _)) => Err(ExternalError::blocked(
+            input.to_string(),
+            format!("{input} is empty"),
+            "store the credential there",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A namespaced config reads Secrets of its own namespace only; otherwise whoever may write configs

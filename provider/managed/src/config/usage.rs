@@ -23,21 +23,22 @@ use crate::{
     resource::ManagedResource,
 };
 
-/// Makes sure that the usage of `object` exists and says the truth. Costs no request when it does.
+/// Makes sure that the usage of `object` exists and says the truth. Costs no request when it does; says
+/// whether it was written.
 ///
 /// Needs get, create and patch on `providerconfigusages`.
 pub(crate) async fn track<K: Kind, S: ProviderSettings>(
     client: &Client,
     known: &Cache<ProviderConfigUsage<S>>,
     object: &ManagedResource<K>,
-) -> Result<(), ExternalError> {
+) -> Result<bool, ExternalError> {
     let wanted = usage::<K, S>(object);
     let (namespace, name) = (wanted.namespace().unwrap_or_default(), wanted.name_any());
     if known
         .get(&namespace, &name)
         .is_some_and(|usage| says_the_same(&usage, &wanted))
     {
-        return Ok(());
+        return Ok(false);
     }
     let api: Api<ProviderConfigUsage<S>> = Api::namespaced(client.clone(), &namespace);
     let written = match api.create(&PostParams::default(), &wanted).await {
@@ -53,7 +54,7 @@ pub(crate) async fn track<K: Kind, S: ProviderSettings>(
         ))
     })?;
     known.insert(usage);
-    Ok(())
+    Ok(true)
 }
 
 async fn correct<S: ProviderSettings>(

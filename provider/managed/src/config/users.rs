@@ -8,15 +8,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use kube::{
-    Api, ResourceExt,
-    api::DynamicObject,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
-};
-use tracing::warn;
+use kube::{Api, ResourceExt, api::DynamicObject, runtime::watcher::Event};
 
 use super::{
     Config, ProviderConfigUsage,
@@ -24,7 +16,9 @@ use super::{
     session::Configs,
     usage,
 };
-use crate::{cache::name_of, dependents::ConfigId, external::Connector, runtime::Runtime};
+use crate::{
+    cache::name_of, dependents::ConfigId, external::Connector, runtime::Runtime, watching,
+};
 
 /// The resources that use a config.
 #[derive(Debug, Default)]
@@ -88,30 +82,24 @@ pub(crate) async fn watch_usages<C: Connector>(
     configs: Arc<Configs<C>>,
     synced: impl Fn(),
 ) {
-    let api: Api<ProviderConfigUsage<C::Settings>> = Api::all(runtime.client.clone());
-    let mut events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .boxed();
+    let mut events = watching::all::<ProviderConfigUsage<C::Settings>>(runtime.client.clone());
     let mut listed = HashSet::new();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(usage)) => {
+            Event::Init => listed.clear(),
+            Event::InitApply(usage) => {
                 listed.insert(name_of(&usage));
                 used(&runtime, &configs, usage);
             }
-            Ok(Event::Apply(usage)) => used(&runtime, &configs, usage),
-            Ok(Event::Delete(usage)) => unused(&runtime, &configs, &usage),
-            Ok(Event::InitDone) => {
+            Event::Apply(usage) => used(&runtime, &configs, usage),
+            Event::Delete(usage) => unused(&runtime, &configs, &usage),
+            Event::InitDone => {
                 for usage in configs.usages.all() {
                     if !listed.contains(&name_of(usage.as_ref())) {
                         unused(&runtime, &configs, &usage);
                     }
                 }
                 synced();
-            }
-            Err(error) => {
-                warn!(%error, kind = "ProviderConfigUsage", "watch interrupted, trying again");
             }
         }
     }

@@ -4,6 +4,8 @@
 //! overwritten. Credentials are stored here before they are applied outside, so a crash at any point
 //! leaves a usable pair.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     ByteString,
     api::core::v1::Secret,
@@ -11,7 +13,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::json;
 
@@ -31,6 +33,8 @@ pub struct Stored {
     pub details: ConnectionDetails,
     /// Resource version of the Secret; empty when there is none.
     pub version: String,
+    /// It is there and lacks a label or an annotation that the reference asks for.
+    pub is_bare: bool,
 }
 
 /// Keeps the connection details of managed resources.
@@ -50,6 +54,15 @@ pub trait ConnectionStore<K: Kind>: Send + Sync {
         details: &ConnectionDetails,
     ) -> impl Future<Output = Result<Stored, ExternalError>> + Send;
 
+    /// Moves what an earlier reference named to where this one says. Nothing happens to a Secret that
+    /// is not the owner's.
+    fn follow(
+        &self,
+        owner: &ManagedResource<K>,
+        former: &str,
+        reference: &LocalSecretReference,
+    ) -> impl Future<Output = Result<(), ExternalError>> + Send;
+
     /// Keeps the details when the managed resource goes.
     fn release(
         &self,
@@ -58,7 +71,7 @@ pub trait ConnectionStore<K: Kind>: Send + Sync {
     ) -> impl Future<Output = Result<(), ExternalError>> + Send;
 }
 
-/// Secrets in the namespace of the managed resource. Needs get, create and patch on Secrets.
+/// Secrets in the namespace of the managed resource. Needs get, create, patch and delete on Secrets.
 #[derive(Clone)]
 pub struct SecretStore(pub Client);
 
@@ -69,7 +82,8 @@ impl<K: Kind> ConnectionStore<K> for SecretStore {
         reference: &LocalSecretReference,
     ) -> Result<Stored, ExternalError> {
         let secret = self.secret(owner, reference).await?;
-        Ok(secret.as_ref().map(stored).unwrap_or_default())
+        let stored = secret.as_ref().map(|secret| stored(secret, reference));
+        Ok(stored.unwrap_or_default())
     }
 
     async fn store(
@@ -87,17 +101,19 @@ impl<K: Kind> ConnectionStore<K> for SecretStore {
                 )
                 .await;
             return made
-                .map(|secret| stored(&secret))
+                .map(|secret| stored(&secret, reference))
                 .map_err(|error| cannot("create", reference, &error));
         };
-        let before = stored(&secret);
-        if before.details.contains(details) && is_owned(&secret, owner) {
+        let before = stored(&secret, reference);
+        if before.details.contains(details) && !before.is_bare && is_owned(&secret, owner) {
             return Ok(before);
         }
         let patch = json!({
             "metadata": {
                 "resourceVersion": secret.metadata.resource_version,
                 "ownerReferences": owners(&secret, owner),
+                "labels": reference.labels,
+                "annotations": reference.annotations,
             },
             "data": encoded(details),
         });
@@ -106,8 +122,33 @@ impl<K: Kind> ConnectionStore<K> for SecretStore {
             .patch(&reference.name, &params, &Patch::Merge(patch))
             .await;
         patched
-            .map(|secret| stored(&secret))
+            .map(|secret| stored(&secret, reference))
             .map_err(|error| cannot("write", reference, &error))
+    }
+
+    async fn follow(
+        &self,
+        owner: &ManagedResource<K>,
+        former: &str,
+        reference: &LocalSecretReference,
+    ) -> Result<(), ExternalError> {
+        let (api, former) = (self.api(owner), LocalSecretReference::named(former));
+        let found = api.get_opt(&former.name).await;
+        let found = found.map_err(|error| cannot("read", &former, &error))?;
+        let Some(secret) = found.filter(|secret| is_owned(secret, owner)) else {
+            return Ok(());
+        };
+        // Only then is the former one deleted: at no time are the details nowhere.
+        self.store(owner, reference, &stored(&secret, &former).details)
+            .await?;
+        let params = DeleteParams::default().preconditions(Preconditions {
+            uid: secret.uid(),
+            resource_version: secret.resource_version(),
+        });
+        match api.delete(&former.name, &params).await {
+            Err(error) if !is_status(&error, 404) => Err(cannot("delete", &former, &error)),
+            _ => Ok(()),
+        }
     }
 
     async fn release(
@@ -217,6 +258,9 @@ fn new_secret<K: Kind>(
         metadata: ObjectMeta {
             name: Some(reference.name.clone()),
             namespace: owner.namespace(),
+            labels: Some(reference.labels.clone()).filter(|labels| !labels.is_empty()),
+            annotations: Some(reference.annotations.clone())
+                .filter(|annotations| !annotations.is_empty()),
             owner_references: owner.controller_owner_ref(&()).map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
@@ -226,16 +270,23 @@ fn new_secret<K: Kind>(
     }
 }
 
-fn encoded(details: &ConnectionDetails) -> std::collections::BTreeMap<String, ByteString> {
+fn encoded(details: &ConnectionDetails) -> BTreeMap<String, ByteString> {
     details
         .iter()
         .map(|(key, value)| (key.to_owned(), ByteString(value.expose().to_vec())))
         .collect()
 }
 
-fn stored(secret: &Secret) -> Stored {
+fn stored(secret: &Secret, reference: &LocalSecretReference) -> Stored {
     let data = secret.data.iter().flatten();
+    let has = |has: &BTreeMap<_, _>, wanted: &BTreeMap<_, _>| {
+        wanted
+            .iter()
+            .all(|(key, value)| has.get(key) == Some(value))
+    };
     Stored {
+        is_bare: !has(secret.labels(), &reference.labels)
+            || !has(secret.annotations(), &reference.annotations),
         details: data
             .map(|(key, value)| (key.clone(), Value::new(value.0.clone())))
             .collect(),

@@ -1,5 +1,5 @@
-//! Around a pass: its time limit before, and after it the status if it differs, the events and the
-//! next wake-up.
+//! Around a pass: its budget before, and after it the status if it differs, the events and the next
+//! wake-up.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use tracing::{info, warn};
 use super::Controller;
 use crate::{
     cache::name_of,
-    condition::{self, READY, SYNCED},
+    condition::{self, Condition, READY, SYNCED},
     directory::referent,
     event::{Occurrence, Report},
-    external::{Connector, ExternalClient, ExternalError},
+    external::{Connector, ExternalClient},
     kind::Kind,
-    outcome::{Outcome, Stage, next_status, requested},
+    outcome::{Outcome, next_status, requested},
     persist,
     queue::{Key, Wake},
-    reconcile::Pass,
-    resource::ManagedResource,
+    reconcile::{Budget, Pass},
+    resource::{ManagedResource, RECONCILE_REQUESTED},
 };
 
 impl<K: Kind, C: Connector> Controller<K, C>
@@ -32,19 +32,28 @@ where
             return Wake::Gone;
         };
         let now = self.runtime.now();
-        let pass = Pass::new(self, key, Arc::clone(&object), now);
-        let timeout = self.runtime.options.timeout;
-        let outcome = tokio::time::timeout(timeout, pass.run())
-            .await
-            .unwrap_or_else(|_| {
-                let error = ExternalError::no_answer_within(timeout);
-                self.suspect(&object, &error);
-                let mut outcome =
-                    Outcome::failed(Stage::Observe, &error, self.runtime.options.poll);
-                outcome.generation = object.metadata.generation;
-                outcome
-            });
-        self.conclude(key, &object, outcome, now).await
+        let _under_way = self.runtime.metrics.controllers.pass::<K>();
+        let budget = Budget::starting_now(self.runtime.options.timeout);
+        let pass = Pass::new(self, key, Arc::clone(&object), now, budget);
+        let outcome = pass.run().await;
+        let wake = outcome.wake;
+        let concluded = self.conclude(key, &object, outcome, now);
+        let concluded = tokio::time::timeout_at(budget.status_ends(), concluded).await;
+        if self.cache.get(&key.namespace, &key.name).is_some() {
+            self.memory.passed(&object);
+        }
+        concluded.unwrap_or_else(|_| {
+            let (namespace, name) = (&key.namespace, &key.name);
+            warn!(
+                kind = K::KIND,
+                namespace, name, "the status was not written in time"
+            );
+            if wake == Wake::Gone {
+                wake
+            } else {
+                Wake::Backoff
+            }
+        })
     }
 
     /// Status if it differs, events, the next wake-up.
@@ -55,7 +64,7 @@ where
         outcome: Outcome<K>,
         now: Timestamp,
     ) -> Wake {
-        self.runtime.metrics.pass(K::KIND, &outcome.conditions);
+        self.count(&outcome);
         self.report(before, &outcome.occurrences, now);
         let milestones = &self.runtime.metrics.milestones;
         if outcome.wake == Wake::Gone {
@@ -70,7 +79,10 @@ where
         };
         let status = next_status(object.as_ref(), requested(before), &outcome, now);
         milestones.passed(before, &status, &outcome.drift, now);
-        if object.status.clone().unwrap_or_default() == status {
+        let is_news = object.status.clone().unwrap_or_default() != status;
+        let writes = outcome.writes + u32::from(is_news);
+        self.runtime.metrics.wrote(K::KIND, writes);
+        if !is_news {
             return outcome.wake;
         }
         log_transition(before, &status.conditions);
@@ -94,14 +106,29 @@ where
         }
     }
 
+    fn count(&self, outcome: &Outcome<K>) {
+        let metrics = &self.runtime.metrics;
+        metrics.pass(K::KIND, &outcome.conditions);
+        metrics
+            .controllers
+            .ended::<K>(outcome.failure.is_some(), outcome.wake);
+        if let Some((stage, class)) = outcome.failure {
+            metrics.failed::<K>(stage.operation(), class);
+        }
+    }
+
     fn report(&self, object: &ManagedResource<K>, occurrences: &[Occurrence], now: Timestamp) {
         let requested = requested(object);
         let handled = object
             .status
             .as_ref()
             .and_then(|status| status.last_handled_reconcile_at.as_deref());
-        let acknowledged = (requested.is_some() && requested != handled)
-            .then(|| Occurrence::normal("ReconcileRequestHandled", "Handling reconcile request"));
+        let acknowledged = requested
+            .filter(|token| Some(*token) != handled)
+            .map(|token| {
+                Occurrence::normal("ReconcileRequestHandled", "Handling reconcile request")
+                    .noting(RECONCILE_REQUESTED, token)
+            });
         for occurrence in acknowledged.iter().chain(occurrences) {
             self.runtime.recorder.report(Report {
                 regarding: regarding(object),
@@ -126,39 +153,69 @@ fn regarding<K: Kind>(object: &ManagedResource<K>) -> ObjectReference {
 }
 
 /// One line when Ready or Synced changes, at warn when it is for the worse.
-fn log_transition<K: Kind>(before: &ManagedResource<K>, after: &[condition::Condition]) {
-    let known = before.conditions();
-    for kind in [SYNCED, READY] {
-        let (old, new) = (condition::find(known, kind), condition::find(after, kind));
-        let Some(new) = new.filter(|new| {
-            old.is_none_or(|old| (&old.status, &old.message) != (&new.status, &new.message))
-        }) else {
-            continue;
-        };
-        let (namespace, name) = name_of(before);
-        let (status, reason, message) = (&new.status, &new.reason, &new.message);
+fn log_transition<K: Kind>(before: &ManagedResource<K>, after: &[Condition]) {
+    let (namespace, name) = name_of(before);
+    for new in transitions(before.conditions(), after) {
+        let (condition, status, reason) = (&new.type_, &new.status, &new.reason);
+        let (kind, message) = (K::KIND, &new.message);
         if new.reason == "ReconcileError" {
             warn!(
-                kind = K::KIND,
-                namespace,
-                name,
-                condition = kind,
-                status,
-                reason,
-                message,
-                "condition changed"
+                kind,
+                namespace, name, condition, status, reason, message, "condition changed"
             );
         } else {
             info!(
-                kind = K::KIND,
-                namespace,
-                name,
-                condition = kind,
-                status,
-                reason,
-                message,
-                "condition changed"
+                kind,
+                namespace, name, condition, status, reason, message, "condition changed"
             );
         }
+    }
+}
+
+/// Ready and Synced where they say something else than before.
+fn transitions<'a>(before: &[Condition], after: &'a [Condition]) -> Vec<&'a Condition> {
+    let says = |condition: &Condition| (condition.status.clone(), condition.message.clone());
+    [SYNCED, READY]
+        .into_iter()
+        .filter_map(|kind| condition::find(after, kind))
+        .filter(|new| condition::find(before, &new.type_).map(says) != Some(says(new)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::{Claim, set};
+
+    fn conditions(claims: &[Claim]) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for claim in claims {
+            set(
+                &mut conditions,
+                claim.clone(),
+                Some(1),
+                Timestamp::UNIX_EPOCH,
+            );
+        }
+        conditions
+    }
+
+    #[test]
+    fn a_transition_is_logged_once_and_a_steady_failure_is_not_logged_again() {
+        let good = conditions(&[Claim::synced(), Claim::available(), Claim::matched()]);
+        let bad = conditions(&[Claim::failed("broken"), Claim::available()]);
+        let worse = conditions(&[Claim::failed("gone"), Claim::available()]);
+        let logged = |before: &[Condition], after: &[Condition]| {
+            let lines = transitions(before, after);
+            lines
+                .iter()
+                .map(|line| line.message.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(logged(&[], &good), ["", ""]);
+        assert_eq!(logged(&good, &bad), ["broken"]);
+        assert_eq!(logged(&bad, &bad), [""; 0]);
+        assert_eq!(logged(&bad, &worse), ["gone"]);
+        assert_eq!(logged(&worse, &good), [""]);
     }
 }

@@ -7,15 +7,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use kube::{
-    Api, ResourceExt,
-    core::DeserializeGuard,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
-};
-use tracing::warn;
+use kube::{ResourceExt, runtime::watcher::Event};
 
 use super::Controller;
 use crate::{
@@ -26,7 +18,10 @@ use crate::{
     kind::Kind,
     lifecycle::foreign_finalizers,
     queue::{Key, Priority},
-    resource::{CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource},
+    resource::{
+        CONNECTION_SECRET, CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource,
+    },
+    watching,
 };
 
 impl<K: Kind, C: Connector> Controller<K, C>
@@ -35,41 +30,27 @@ where
 {
     /// Watches the kind until the watch breaks for good. Calls `synced` when the first list is in.
     pub(crate) async fn watch(self: Arc<Self>, synced: impl Fn()) {
-        let api: Api<DeserializeGuard<ManagedResource<K>>> = Api::all(self.runtime.client.clone());
-        let mut events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed();
+        let mut events = watching::all::<ManagedResource<K>>(self.runtime.client.clone());
         let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Init) => listed.clear(),
-                Ok(Event::InitApply(object)) => drop(
-                    self.applied(object, Priority::Background)
-                        .map(|name| listed.insert(name)),
-                ),
-                Ok(Event::InitDone) => {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    listed.insert(self.applied(object, Priority::Background));
+                }
+                Event::InitDone => {
                     self.prune(&listed);
                     synced();
                 }
-                Ok(Event::Apply(object)) => drop(self.applied(object, Priority::Fresh)),
-                Ok(Event::Delete(object)) => self.deleted(object),
-                Err(error) => warn!(%error, kind = K::KIND, "watch interrupted, trying again"),
+                Event::Apply(object) => drop(self.applied(object, Priority::Fresh)),
+                Event::Delete(object) => self.forget(&object),
             }
         }
     }
 
-    pub(crate) fn applied(
-        &self,
-        object: DeserializeGuard<ManagedResource<K>>,
-        priority: Priority,
-    ) -> Option<Name> {
-        let object = match object.0 {
-            Ok(object) => stripped(object),
-            Err(error) => {
-                warn!(%error, kind = K::KIND, "an object cannot be read and is left alone; correct it");
-                return None;
-            }
-        };
+    /// Takes over what a watch has brought. Returns its name.
+    pub(crate) fn applied(&self, object: ManagedResource<K>, priority: Priority) -> Name {
+        let object = stripped(object);
         let name = name_of(&object);
         let wanted = Wanted::of(&object);
         let (version, stamp) = (
@@ -83,20 +64,14 @@ where
             .is_none();
         let (before, fresher) = self.cache.insert(object);
         if !fresher {
-            return Some(name);
+            return name;
         }
         self.tell_dependents(&name, &version, &stamp);
         if before.is_none_or(|before| Wanted::of(before.as_ref()) != wanted) {
             let priority = if is_new { Priority::Fresh } else { priority };
             self.runtime.queue.add(key::<K>(&name), priority);
         }
-        Some(name)
-    }
-
-    fn deleted(&self, object: DeserializeGuard<ManagedResource<K>>) {
-        if let Ok(object) = object.0 {
-            self.forget(&object);
-        }
+        name
     }
 
     pub(crate) fn prune(&self, listed: &HashSet<Name>) {
@@ -168,7 +143,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn of<K: Kind>(object: &ManagedResource<K>) -> Self {
-        let own = [CREATE_PENDING, CREATE_SUCCEEDED, CREATE_FAILED, LEDGER];
+        let own = [
+            CREATE_PENDING,
+            CREATE_SUCCEEDED,
+            CREATE_FAILED,
+            LEDGER,
+            CONNECTION_SECRET,
+        ];
         let annotations = object
             .annotations()
             .iter()
@@ -192,7 +173,7 @@ pub(super) fn stripped<K: Kind>(mut object: ManagedResource<K>) -> ManagedResour
     object
 }
 
-fn key<K: Kind>(name: &Name) -> Key {
+pub(super) fn key<K: Kind>(name: &Name) -> Key {
     Key {
         group: K::GROUP,
         plural: K::PLURAL,

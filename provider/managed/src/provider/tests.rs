@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
 use super::*;
-use crate::testing::lab::{Lab, fake, key};
+use crate::testing::{
+    Fake, FakeConnector, FakeSettings, Fault,
+    lab::{Lab, fake, key},
+};
 
 /// Panics, or never ends.
 enum Broken {
@@ -81,4 +86,83 @@ async fn a_stop_waits_no_longer_than_the_grace_period_and_ends_what_is_left() {
     drop(reconcilers);
     tokio::task::yield_now().await;
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+fn crds(lab: &Lab) {
+    let mut crds = crate::crd::configs::<FakeSettings>().to_vec();
+    crds.push(crate::crd::managed::<Fake>());
+    for crd in crds {
+        lab.server.put(&crd);
+    }
+}
+
+/// A whole process over the servers of the lab.
+fn process(
+    lab: &Lab,
+) -> (
+    Arc<Health>,
+    tokio::task::JoinHandle<()>,
+    watch::Sender<bool>,
+) {
+    let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+    let (stop, stopped) = watch::channel(false);
+    let client = lab.server.client();
+    let mut provider = Provider::new(client, Options::default(), metrics, Arc::clone(&health));
+    let group = provider.group(FakeConnector(lab.world.clone()));
+    provider.kind::<Fake, _>(&group);
+    (health, tokio::spawn(provider.run(stopped)), stop)
+}
+
+/// Waits for the process to make something true.
+async fn soon(what: impl Fn() -> bool) -> bool {
+    for _ in 0..120 {
+        if what() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    false
+}
+
+fn is_ready(lab: &Lab, name: &str) -> bool {
+    let object = lab.get(name);
+    object.is_some_and(|object| condition::holds(object.conditions(), READY))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_runs_while_its_crd_is_there_and_again_when_it_is_back() {
+    let lab = Lab::new();
+    let (_health, running, stop) = process(&lab);
+    lab.server.put(&fake("a", 1));
+    assert!(!soon(|| is_ready(&lab, "a")).await);
+    crds(&lab);
+    assert!(soon(|| is_ready(&lab, "a")).await);
+    let name = Fake::crd_name();
+    lab.server.delete::<CustomResourceDefinition>("", &name);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    lab.server.put(&fake("b", 1));
+    assert!(!soon(|| is_ready(&lab, "b")).await);
+    lab.server.put(&crate::crd::managed::<Fake>());
+    assert!(soon(|| is_ready(&lab, "b")).await);
+    stop.send_replace(true);
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_cannot_be_listed_holds_no_other_up_and_is_reported() {
+    let lab = Lab::new();
+    crds(&lab);
+    for _ in 0..1000 {
+        let refusal = Fault::Refuse(500, "InternalError");
+        lab.server.fail_next("list providerconfigs", refusal);
+    }
+    lab.server.put(&fake("a", 1));
+    let (health, running, stop) = process(&lab);
+    assert!(soon(|| is_ready(&lab, "a")).await);
+    assert_eq!(
+        health.problem().as_deref(),
+        Some("cannot list providerconfigs.example.org; see the log")
+    );
+    stop.send_replace(true);
+    running.await.unwrap();
 }

@@ -4,9 +4,12 @@
 //! one conditional patch, then the credentials. After a change the resource is observed again, so the
 //! status never speaks of what was merely asked for.
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{
     Pass, Stop,
     verdict::{found, listed, observed},
+    writing::ledger,
 };
 use crate::{
     condition::Claim,
@@ -46,13 +49,38 @@ where
             && at(CREATE_PENDING).max(at(CREATE_FAILED)) > at(CREATE_SUCCEEDED)
     }
 
+    /// True while what was made may not show yet.
+    pub(super) fn is_just_made(&self, desired: &Desired<K>) -> bool {
+        let grace = K::create_grace(&desired.parameters);
+        let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
+        let made = at(CREATE_SUCCEEDED);
+        let is_last = made >= at(CREATE_PENDING) && made > at(CREATE_FAILED);
+        let made = made.parse::<Timestamp>().ok().filter(|_| is_last);
+        made.is_some_and(|made| self.now.duration_since(made).unsigned_abs() < grace)
+    }
+
+    /// What create is asked for: what is wanted, and what is wanted at first only.
+    fn first(&self, desired: &Desired<K>) -> Result<Desired<K>, Stop> {
+        let mut first = desired.clone();
+        if let Some(initial) = &self.object.spec.init_provider {
+            first.parameters = initial.under(&desired.parameters).map_err(|error| {
+                let cause = format!("spec.initProvider does not fit: {error}");
+                let error = ExternalError::invalid(cause, "correct spec.initProvider");
+                Stop::Failed(Stage::Create, error)
+            })?;
+        }
+        Ok(first)
+    }
+
     pub(super) async fn create(
         &mut self,
         session: &C::Session,
         mut desired: Desired<K>,
         observation: &Observation<K>,
     ) -> Result<Outcome<K>, Stop> {
+        let mut first = self.first(&desired)?;
         let mut changes = self.changes(session, &desired);
+        changes.remember(&self.object, &ledger(session, &first));
         let tried = self.failed_to_create();
         if !tried {
             changes
@@ -62,10 +90,8 @@ where
         self.write(&changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let created = {
-            let _timer = self.timer("create");
-            session.create(&desired).await
-        };
+        first.connection.clone_from(&desired.connection);
+        let created = self.call(Stage::Create, session.create(&first)).await;
         match created {
             Ok(details) => self.publish(&mut desired, &details).await?,
             Err(error @ ExternalError::UnknownOutcome(_)) => {
@@ -82,13 +108,12 @@ where
         self.occurrences
             .push(Occurrence::normal("CreatedExternalResource", message));
         match self.observe(session, &desired).await? {
-            Observation::Absent => Ok(Outcome::new(
-                Wake::Backoff,
-                vec![
-                    Claim::synced(),
-                    Claim::creating("waiting for the external resource to appear"),
-                ],
-            )),
+            Observation::Absent => {
+                if !K::create_grace(&desired.parameters).is_zero() {
+                    self.record(CREATE_SUCCEEDED).await?;
+                }
+                Ok(self.awaiting())
+            }
             observation @ Observation::Present { .. } => {
                 let change = (Cause::SpecChanged, Vec::new());
                 self.after_change(session, &desired, observation, change)
@@ -112,10 +137,9 @@ where
         self.write(&self.changes(session, &desired)).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let updated = {
-            let _timer = self.timer("update");
-            session.update(&desired, &drift).await
-        };
+        let updated = self
+            .call(Stage::Update, session.update(&desired, &drift))
+            .await;
         let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;
         self.publish(&mut desired, &details).await?;
         let observation = self.observe(session, &desired).await?;

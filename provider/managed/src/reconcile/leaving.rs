@@ -49,13 +49,9 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Outcome<K>, Stop> {
-        {
-            let _timer = self.timer("delete");
-            session
-                .delete(desired)
-                .await
-                .map_err(Stop::at(Stage::Delete))?;
-        }
+        self.call(Stage::Delete, session.delete(desired))
+            .await
+            .map_err(Stop::at(Stage::Delete))?;
         let message = "Successfully requested deletion of external resource";
         self.occurrences
             .push(Occurrence::normal("DeletedExternalResource", message));
@@ -74,6 +70,7 @@ where
             let released = self.controller.store.release(&self.object, reference).await;
             released.map_err(Stop::at(Stage::Publish))?;
         }
+        self.writes += 1;
         let api = self.api();
         persist::release(&api, &self.object)
             .await

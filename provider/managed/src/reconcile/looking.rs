@@ -4,6 +4,7 @@
 //! a Secret that vanished first blocks nothing.
 
 use kube::ResourceExt;
+use tracing::warn;
 
 use super::{Pass, Stop};
 use crate::{
@@ -12,11 +13,12 @@ use crate::{
     dependents::{ObjectId, Source},
     drift::Cause,
     external::{Connector, Desired, ExternalClient, Observation, Owner},
+    initial,
     input::Resolved,
     kind::Kind,
     outcome::Stage,
     persist, resolve,
-    resource::ManagedResource,
+    resource::{CONNECTION_SECRET, ManagedResource},
 };
 
 impl<K: Kind, C: Connector> Pass<'_, K, C>
@@ -66,12 +68,21 @@ where
         let Some(reference) = &self.object.spec.write_connection_secret_to_ref else {
             return Ok(None);
         };
+        let former = self.object.annotation(CONNECTION_SECRET);
+        if let Some(former) = former.filter(|former| *former != reference.name)
+            && !self.object.is_deleting()
+        {
+            let store = &self.controller.store;
+            let followed = store.follow(&self.object, former, reference).await;
+            followed.map_err(Stop::at(Stage::Publish))?;
+        }
         let namespace = self.object.namespace().unwrap_or_default();
         let source = Source::Object(ObjectId::secret(&namespace, &reference.name));
         self.seen.insert(source.clone(), String::new());
         match self.controller.store.load(&self.object, reference).await {
             Ok(stored) => {
                 self.seen.insert(source, stored.version);
+                self.is_bare = stored.is_bare;
                 Ok(Some(stored.details))
             }
             Err(_) if self.object.is_deleting() => Ok(None),
@@ -88,9 +99,10 @@ where
         if !deleting {
             let client = &controller.runtime.client;
             let tracked = usage::track(client, &controller.configs.usages, &self.object).await;
-            tracked.map_err(Stop::at(Stage::Connect))?;
+            self.writes += u32::from(tracked.map_err(Stop::at(Stage::Connect))?);
         }
-        let connected = controller.configs.session(&id, deleting).await;
+        let session = controller.configs.session(&id, deleting);
+        let connected = self.budget.limit(Stage::Connect, session).await;
         connected
             .map(|connected| connected.session)
             .map_err(Stop::at(Stage::Connect))
@@ -101,11 +113,26 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Observation<K>, Stop> {
-        let _timer = self.timer("observe");
-        session
-            .observe(desired)
+        self.call(Stage::Observe, session.observe(desired))
             .await
             .map_err(Stop::at(Stage::Observe))
+    }
+
+    /// Fills what the spec leaves open with what was found. It reaches the object with whatever this
+    /// pass writes to it.
+    pub(super) fn fill(&self, desired: &mut Desired<K>, observation: &Observation<K>) {
+        let Observation::Present {
+            found: Some(found), ..
+        } = observation
+        else {
+            return;
+        };
+        match initial::filled::<K>(&desired.parameters, found) {
+            Ok(parameters) => desired.parameters = parameters,
+            Err(error) => {
+                warn!(%error, kind = K::KIND, name = self.key.name, "what was found does not fit the spec");
+            }
+        }
     }
 
     /// Why it differs, if it does: what is wanted has changed since it was last carried out, or else

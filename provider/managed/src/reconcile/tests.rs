@@ -1,10 +1,12 @@
 //! What a user of a managed resource sees, pass by pass.
 
+mod awaiting;
 mod connecting;
 mod crashing;
 mod creating;
 mod deleting;
 mod drifting;
+mod initializing;
 mod measuring;
 mod persisting;
 mod referring;

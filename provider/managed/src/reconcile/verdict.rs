@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Pass;
 use crate::{
-    condition::Claim,
+    condition::{self, Claim, READY},
     drift::Drift,
     event::Occurrence,
     external::{Connector, ExternalClient, Observation, Readiness},
@@ -28,6 +28,21 @@ where
             outcome
                 .occurrences
                 .push(Occurrence::normal("ReconciliationPaused", message));
+        }
+        outcome
+    }
+
+    /// Create succeeded and the external resource does not show yet.
+    pub(super) fn awaiting(&self) -> Outcome<K> {
+        let claim = Claim::creating("waiting for the external resource to appear");
+        let known = condition::find(self.object.conditions(), READY);
+        let is_news = known.is_none_or(|known| known.message != claim.message);
+        let mut outcome = Outcome::new(Wake::Backoff, vec![Claim::synced(), claim]);
+        if is_news {
+            let message = "Waiting for external resource existence to be confirmed";
+            outcome
+                .occurrences
+                .push(Occurrence::normal("PendingExternalResource", message));
         }
         outcome
     }

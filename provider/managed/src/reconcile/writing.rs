@@ -34,12 +34,7 @@ where
 
     pub(super) fn changes(&self, session: &C::Session, desired: &Desired<K>) -> Changes {
         let mut changes = self.adoption(desired);
-        let ledger: BTreeSet<_> = desired
-            .ledger
-            .union(&session.ledger(desired))
-            .cloned()
-            .collect();
-        changes.remember(&self.object, &ledger);
+        changes.remember(&self.object, &ledger(session, desired));
         changes
     }
 
@@ -47,6 +42,7 @@ where
         if changes.is_empty() {
             return Ok(());
         }
+        self.writes += 1;
         let written = persist::change(&self.api(), &self.object, changes).await;
         self.object = self
             .controller
@@ -55,6 +51,7 @@ where
     }
 
     pub(super) async fn record(&mut self, annotation: &str) -> Result<(), Stop> {
+        self.writes += 1;
         let value = persist::stamp(self.now);
         let written =
             persist::record(&self.api(), &self.object.name_any(), annotation, &value).await;
@@ -89,9 +86,11 @@ where
         ) else {
             return Ok(());
         };
-        if details.is_empty() || stored.contains(details) {
+        let is_stored = details.is_empty() || stored.contains(details);
+        if is_stored && !self.is_bare {
             return Ok(());
         }
+        self.writes += 1;
         let written = self
             .controller
             .store
@@ -103,6 +102,7 @@ where
             Source::Object(ObjectId::secret(&namespace, &reference.name)),
             written.version,
         );
+        self.is_bare = written.is_bare;
         desired.connection = Some(written.details);
         Ok(())
     }
@@ -121,4 +121,13 @@ where
             ExternalError::Other(Failure::new(cause, "nothing to do, it is retried")),
         )
     }
+}
+
+/// What may have been changed outside once this is carried out.
+pub(super) fn ledger<K: Kind>(
+    session: &impl ExternalClient<K>,
+    desired: &Desired<K>,
+) -> BTreeSet<String> {
+    let new = session.ledger(desired);
+    desired.ledger.union(&new).cloned().collect()
 }

@@ -6,8 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use futures::stream;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame};
 use kube::{Client, Resource, client::Body};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -15,8 +16,10 @@ use serde_json::{Value, json};
 use super::{
     Clock, Trail,
     objects::{Key, Objects, Refused},
-    target::Target,
+    target::{Target, parameter},
 };
+
+type Response = http::Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A request as the server saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,9 @@ pub struct Request {
 impl Request {
     /// True when it changes something.
     pub fn is_write(&self) -> bool {
-        !self.what.starts_with("get ") && !self.what.starts_with("list ")
+        !["get ", "list ", "watch "]
+            .iter()
+            .any(|verb| self.what.starts_with(verb))
     }
 }
 
@@ -142,6 +147,11 @@ impl ApiServer {
             .expect("the object to delete exists");
     }
 
+    /// Ends every watch that is open, as a load balancer does now and then.
+    pub fn close_watches(&self) {
+        self.with(|state| state.objects.history().close_watches());
+    }
+
     /// Has the next request like this go wrong. `what` is the beginning of [`Request::what`].
     pub fn fail_next(&self, what: impl Into<String>, fault: Fault) {
         self.with(|state| state.faults.push((what.into(), fault)));
@@ -170,18 +180,21 @@ impl ApiServer {
 
     // === answers ===
 
-    async fn answer(&self, request: http::Request<Body>) -> http::Response<Full<Bytes>> {
+    async fn answer(&self, request: http::Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
         let bytes = body.collect_bytes().await.expect("the body is in memory");
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        let Some(target) = Target::of(parts.uri.path()) else {
+        let query = parts.uri.query().unwrap_or_default();
+        let Some(target) = Target::of(parts.uri.path(), query) else {
             return response(200, &self.resources(parts.uri.path()));
         };
         let request = Request {
             what: target.what(&parts.method),
             body,
         };
-        let manager = query(parts.uri.query().unwrap_or_default(), "fieldManager");
+        let manager = parameter(query, "fieldManager")
+            .unwrap_or_default()
+            .to_owned();
         self.with(|state| state.requests.push(request.clone()));
         if request.is_write() && target.plural != "events" {
             let step = self.trail.begin(request.what.clone()).await;
@@ -201,7 +214,7 @@ impl ApiServer {
         target: Target,
         request: &Request,
         manager: &str,
-    ) -> http::Response<Full<Bytes>> {
+    ) -> Response {
         let fault = self.fault(&request.what);
         match fault {
             Some(Fault::Hang) => std::future::pending().await,
@@ -213,6 +226,9 @@ impl ApiServer {
             }),
             Some(Fault::LoseAnswer) | None => {}
         }
+        if let Some(since) = target.watched_since {
+            return self.changes(target, since);
+        }
         let now = self.clock.now();
         let result =
             self.with(|state| target.carry_out(&mut state.objects, method, request, manager, now));
@@ -221,6 +237,32 @@ impl ApiServer {
             Ok(object) => response(200, &object),
             Err(refused) => refusal(refused),
         }
+    }
+
+    /// Everything that happens from now on.
+    fn changes(&self, target: Target, since: u64) -> Response {
+        let news = self.with(|state| state.objects.history().subscribe());
+        let opened = *news.borrow();
+        let server = self.clone();
+        let lines = stream::unfold((news, since), move |(mut news, since)| {
+            let (server, target) = (server.clone(), target.clone());
+            async move {
+                loop {
+                    if opened.is_closed_at(*news.borrow_and_update()) {
+                        return None;
+                    }
+                    let (version, lines) = server.with(|state| {
+                        let history = state.objects.history();
+                        history.since(since, &target.plural, &target.namespace)
+                    });
+                    if !lines.is_empty() {
+                        return Some((Ok(Frame::data(lines)), (news, version)));
+                    }
+                    news.changed().await.ok()?;
+                }
+            }
+        });
+        http::Response::new(StreamBody::new(lines).boxed_unsync())
     }
 
     fn fault(&self, what: &str) -> Option<Fault> {
@@ -254,23 +296,15 @@ fn key<T: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Key {
     (T::plural(&()).into_owned(), namespace.into(), name.into())
 }
 
-fn query(query: &str, wanted: &str) -> String {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let mut values = pairs.filter(|(key, _)| *key == wanted);
-    values
-        .next()
-        .map(|(_, value)| value.to_owned())
-        .unwrap_or_default()
-}
-
-fn refusal(Refused(code, reason): Refused) -> http::Response<Full<Bytes>> {
+fn refusal(Refused(code, reason): Refused) -> Response {
     let message = format!("the fake server says {reason}");
     let body = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code });
     response(code, &body)
 }
 
-fn response(code: u16, body: &Value) -> http::Response<Full<Bytes>> {
-    let mut response = http::Response::new(Full::new(Bytes::from(body.to_string())));
+fn response(code: u16, body: &Value) -> Response {
+    let body = Full::new(Bytes::from(body.to_string()));
+    let mut response = http::Response::new(body.boxed_unsync());
     *response.status_mut() = http::StatusCode::from_u16(code).expect("a valid status");
     response
 }

@@ -1,7 +1,7 @@
 //! A kind for tests: it has a size and a colour, may refer to others of its kind, may take its
 //! password from a Secret, and shares itself with those it names.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct FakeParameters {
     /// External name, in place of the object's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// For how many seconds after it was made it may not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shows_within: Option<u64>,
     /// With whom it is shared. What leaves the list is taken back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub shares: BTreeSet<String>,
@@ -79,6 +82,10 @@ impl Kind for Fake {
 
     fn external_name(parameters: &FakeParameters) -> Option<String> {
         parameters.alias.clone()
+    }
+
+    fn create_grace(parameters: &FakeParameters) -> Duration {
+        Duration::from_secs(parameters.shows_within.unwrap_or_default())
     }
 
     fn inputs(parameters: &FakeParameters) -> Inputs {

@@ -3,7 +3,6 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -99,8 +98,7 @@ impl Lab {
             .map(name_of::<FakeResource>)
             .collect();
         for object in self.server.list::<FakeResource>() {
-            self.controller
-                .applied(DeserializeGuard(Ok(object)), Priority::Fresh);
+            self.controller.applied(object, Priority::Fresh);
         }
         self.controller.prune(&listed);
         let configs = &self.controller.configs;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::history::History;
+
 /// Plural, namespace, name.
 pub(super) type Key = (String, String, String);
 
@@ -23,9 +25,18 @@ pub(super) struct Objects {
     applied: BTreeMap<(Key, String), Value>,
     version: u64,
     born: u64,
+    history: History,
 }
 
 impl Objects {
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(super) fn get(&self, key: &Key) -> Option<&Value> {
         self.all.get(key)
     }
@@ -140,7 +151,10 @@ impl Objects {
             after["metadata"]["generation"] = json!(generation + 1);
         }
         if after["metadata"]["deletionTimestamp"].is_string() && is_free(&after) {
+            self.version += 1;
+            after["metadata"]["resourceVersion"] = json!(self.version.to_string());
             self.all.remove(&key);
+            self.history.note(self.version, &key, "DELETED", &after);
             self.applied.retain(|(applied, _), _| *applied != key);
             self.collect(&after);
             return after;
@@ -152,6 +166,9 @@ impl Objects {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         prune(&mut object);
+        let is_new = !self.all.contains_key(&key);
+        let what = if is_new { "ADDED" } else { "MODIFIED" };
+        self.history.note(self.version, &key, what, &object);
         self.all.insert(key, object.clone());
         object
     }

@@ -76,6 +76,12 @@ impl ExternalClient<Fake> for FakeSession {
         let mut observation = Observation::present(at_provider, drift(desired, &thing))
             .publishing(published(desired))
             .telling(ailments(&thing));
+        if let Some(color) = &thing.natural_color {
+            let mut found = desired.parameters.clone();
+            found.color = Some(color.clone());
+            found.size = thing.size;
+            observation = observation.filling(found);
+        }
         if let Some(time) = thing.expires_in {
             observation = observation.again_within(time);
         }

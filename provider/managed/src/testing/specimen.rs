@@ -55,6 +55,6 @@ pub(crate) fn fake(name: &str, size: i64) -> FakeResource {
 /// A resource of this size with a connection Secret of the same name.
 pub(crate) fn fake_with_secret(name: &str, size: i64) -> FakeResource {
     let mut object = fake(name, size);
-    object.spec.write_connection_secret_to_ref = Some(LocalSecretReference { name: name.into() });
+    object.spec.write_connection_secret_to_ref = Some(LocalSecretReference::named(name));
     object
 }

@@ -12,14 +12,16 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Target {
     pub(super) plural: String,
-    namespace: String,
+    pub(super) namespace: String,
     name: String,
     is_status: bool,
+    /// The version from which on changes are watched.
+    pub(super) watched_since: Option<u64>,
 }
 
 impl Target {
     /// `None` for discovery.
-    pub(super) fn of(path: &str) -> Option<Self> {
+    pub(super) fn of(path: &str, query: &str) -> Option<Self> {
         let mut parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
         parts.drain(..if parts.first() == Some(&"api") { 2 } else { 3 });
         let mut target = Self::default();
@@ -34,6 +36,9 @@ impl Target {
             .unwrap_or_default()
             .clone_into(&mut target.name);
         target.is_status = parts.next() == Some("status");
+        target.watched_since = parameter(query, "watch")
+            .map(|_| parameter(query, "resourceVersion").and_then(|version| version.parse().ok()))
+            .map(Option::unwrap_or_default);
         Some(target)
     }
 
@@ -47,6 +52,7 @@ impl Target {
 
     pub(super) fn what(&self, method: &http::Method) -> String {
         let verb = match method.as_str() {
+            "GET" if self.watched_since.is_some() => "watch",
             "GET" if self.name.is_empty() => "list",
             "GET" => "get",
             "POST" => "create",
@@ -70,7 +76,10 @@ impl Target {
         match method.as_str() {
             "GET" if self.name.is_empty() => {
                 let items = objects.list(&self.plural, &self.namespace);
-                Ok(json!({ "kind": "List", "apiVersion": "v1", "metadata": {}, "items": items }))
+                let metadata = json!({ "resourceVersion": objects.version().to_string() });
+                Ok(
+                    json!({ "kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items }),
+                )
             }
             "GET" => objects
                 .get(&self.key())
@@ -88,4 +97,12 @@ impl Target {
                 .map(|()| json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" })),
         }
     }
+}
+
+/// A parameter of a query.
+pub(super) fn parameter<'a>(query: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(key, _)| *key == wanted)
+        .map(|(_, value)| value)
 }

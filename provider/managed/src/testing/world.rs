@@ -30,6 +30,8 @@ pub struct Thing {
     pub maker: String,
     /// What is wrong with it; reported as the condition `Healthy`.
     pub ailment: Option<String>,
+    /// The colour it has where nobody asks for one.
+    pub natural_color: Option<String>,
     /// How long it still holds.
     pub expires_in: Option<Duration>,
 }

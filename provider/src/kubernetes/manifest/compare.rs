@@ -24,7 +24,7 @@ use super::{
 const FREE_TEXT: [&str; 5] = ["data", "stringData", "binaryData", "annotations", "labels"];
 
 /// One value that is not as the manifest says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Difference {
     /// Where.
     pub path: Path,
@@ -65,6 +65,9 @@ impl Comparison {
                 );
             }
             (desired, None | Some(Json::Null)) if is_empty(desired) => {}
+            (Json::Object(fields), None | Some(Json::Null)) => {
+                self.object(path, fields, &Json::Null, node);
+            }
             (desired, Some(live)) if self.is_same(desired, live) => {}
             (desired, live) => self.note(path, desired, live),
         }
@@ -123,10 +126,10 @@ impl Comparison {
         live: &Json,
         node: Option<&Json>,
     ) {
-        let named = names
+        let present = names
             .iter()
             .filter_map(|name| Some((name.clone(), desired.get(name)?.clone())));
-        let wanted: Map<_, _> = named.collect();
+        let wanted: Map<_, _> = present.collect();
         let node = node.and_then(|node| {
             let mut entries = node.as_object()?.iter();
             let fits = |entry: &str| keys(entry).is_some_and(|keys| is_part(&wanted, &keys));
@@ -134,7 +137,11 @@ impl Comparison {
                 .find(|(entry, _)| fits(entry))
                 .map(|(_, below)| below)
         });
-        self.value(&path.keyed(&wanted), desired, item(live, &wanted), node);
+        let path = path.keyed(&wanted);
+        match item(live, &wanted) {
+            Some(live) => self.value(&path, desired, Some(live), node),
+            None => self.note(&path, desired, None),
+        }
     }
 
     fn is_same(&self, desired: &Json, live: &Json) -> bool {

@@ -22,6 +22,7 @@ impl ExternalClient<VCluster> for Session {
         &self,
         desired: &Desired<VCluster>,
     ) -> Result<Observation<VCluster>, ExternalError> {
+        let desired = &self.complete(desired);
         if desired.deleting {
             let left = Departure::of(self, desired)?.left().await?;
             return Ok(report::leaving(desired, left));
@@ -38,6 +39,7 @@ impl ExternalClient<VCluster> for Session {
     }
 
     fn ledger(&self, desired: &Desired<VCluster>) -> BTreeSet<String> {
+        let desired = &self.complete(desired);
         let manifests = Target::of(desired)
             .and_then(|target| manifest::all(&target, Host::default()))
             .unwrap_or_default();
@@ -51,6 +53,7 @@ impl ExternalClient<VCluster> for Session {
         &self,
         desired: &Desired<VCluster>,
     ) -> Result<ConnectionDetails, ExternalError> {
+        let desired = &self.complete(desired);
         let visit = Visit::to(self, desired)?;
         visit.prepare().await?;
         visit.converge().await?;
@@ -62,11 +65,21 @@ impl ExternalClient<VCluster> for Session {
         desired: &Desired<VCluster>,
         _drift: &[Drift],
     ) -> Result<ConnectionDetails, ExternalError> {
+        let desired = &self.complete(desired);
         Visit::to(self, desired)?.converge().await?;
         Ok(ConnectionDetails::none())
     }
 
     async fn delete(&self, desired: &Desired<VCluster>) -> Result<(), ExternalError> {
         Departure::of(self, desired)?.carry_out().await
+    }
+}
+
+impl Session {
+    /// With the provider config's images where the resource names none.
+    fn complete(&self, desired: &Desired<VCluster>) -> Desired<VCluster> {
+        let mut desired = desired.clone();
+        desired.parameters.images = desired.parameters.images.or(self.images());
+        desired
     }
 }

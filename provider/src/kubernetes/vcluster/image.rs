@@ -48,6 +48,28 @@ pub struct Images {
     pub pull_secrets: Vec<String>,
 }
 
+impl Images {
+    /// These images, and `others` where they say nothing.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        let either = |one: &Option<String>, other: &Option<String>| one.clone().or(other.clone());
+        Self {
+            registry: either(&self.registry, &others.registry),
+            control_plane: either(&self.control_plane, &others.control_plane),
+            kubernetes: either(&self.kubernetes, &others.kubernetes),
+            core_dns: either(&self.core_dns, &others.core_dns),
+            etcd: either(&self.etcd, &others.etcd),
+            hosts_rewrite: either(&self.hosts_rewrite, &others.hosts_rewrite),
+            pull_policy: self.pull_policy.or(others.pull_policy),
+            pull_secrets: if self.pull_secrets.is_empty() {
+                others.pull_secrets.clone()
+            } else {
+                self.pull_secrets.clone()
+            },
+        }
+    }
+}
+
 /// When the node pulls an image.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum PullPolicy {
@@ -57,4 +79,27 @@ pub enum PullPolicy {
     IfNotPresent,
     /// Never.
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_virtual_cluster_does_not_say_the_provider_config_does() {
+        let own = Images {
+            kubernetes: Some("own/kubernetes:1".into()),
+            ..Images::default()
+        };
+        let others = Images {
+            registry: Some("mirror".into()),
+            kubernetes: Some("mirror/kubernetes:2".into()),
+            pull_secrets: vec!["pull".into()],
+            ..Images::default()
+        };
+        let images = own.or(&others);
+        assert_eq!(images.registry, others.registry);
+        assert_eq!(images.kubernetes, own.kubernetes);
+        assert_eq!(images.pull_secrets, others.pull_secrets);
+    }
 }

@@ -10,6 +10,9 @@ use super::{
     rollout, target::Target,
 };
 
+/// Annotation of the control plane's pods with the UID of the Service.
+const SERVICE: &str = "kubernetes.pnats.cloud/service-uid";
+
 /// An object as it is to be, and as it was found.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
@@ -46,10 +49,16 @@ impl Scene {
             },
             live,
         });
+        let mut pieces: Vec<_> = pieces.collect();
+        if let Some(service) = service(&pieces, target.name) {
+            for piece in &mut pieces {
+                piece.hang_on(&service);
+            }
+        }
         let is_mine =
             |(_, live): &(Part, Value)| Ownership::of(live, target.owner) == Ownership::Mine;
         Self {
-            pieces: pieces.collect(),
+            pieces,
             leftovers: leftovers.into_iter().filter(is_mine).collect(),
             claims: Vec::new(),
         }
@@ -117,18 +126,35 @@ impl Scene {
 
     /// Version of vCluster that the workload was last told to run.
     pub(super) fn version(&self) -> Option<String> {
-        let workload = self.pieces.iter().find(|piece| {
-            matches!(
-                piece.manifest.part.kind.as_str(),
-                "StatefulSet" | "Deployment"
-            ) && piece.manifest.body["metadata"]["labels"]["app"] == "vcluster"
-        })?;
+        let workload = self.pieces.iter().find(|piece| piece.is_workload())?;
         let label = workload.live.as_ref()?["metadata"]["labels"]["chart"].as_str()?;
         Some(label.strip_prefix("vcluster-")?.to_owned())
     }
 }
 
 impl Piece {
+    /// Whether it is the control plane's workload.
+    pub(super) fn is_workload(&self) -> bool {
+        let is_workload = matches!(
+            self.manifest.part.kind.as_str(),
+            "StatefulSet" | "Deployment"
+        );
+        is_workload && self.manifest.body["metadata"]["labels"]["app"] == "vcluster"
+    }
+
+    /// Lets the control plane's pods name the Service that their certificates and kubeconfig belong to.
+    /// With a Service that was deleted by hand these are gone, too, and a start is what makes them anew.
+    pub(super) fn hang_on(&mut self, service: &Value) {
+        let uid = &service["metadata"]["uid"];
+        let annotations = "/spec/template/metadata/annotations";
+        if self.is_workload()
+            && uid.is_string()
+            && let Some(annotations) = self.manifest.body.pointer_mut(annotations)
+        {
+            annotations[SERVICE] = uid.clone();
+        }
+    }
+
     /// The fields that differ.
     pub(super) fn drift(&self) -> Vec<Drift> {
         if let Some(live) = &self.live {
@@ -139,17 +165,24 @@ impl Piece {
     }
 }
 
+fn service(pieces: &[Piece], name: &str) -> Option<Value> {
+    let part = Part::new("Service", name);
+    let service = pieces.iter().find(|piece| piece.manifest.part == part)?;
+    service.live.clone()
+}
+
 /// The manifest as it can be applied to what is there: the claims of a `StatefulSet` cannot change, and
 /// its replicas are left to whoever paused it by hand.
 fn settled(target: &Target<'_>, mut manifest: Manifest, live: &Value) -> Manifest {
-    let spec = &mut manifest.body["spec"];
-    if spec.get("volumeClaimTemplates").is_some()
-        && let Some(claims) = live["spec"].get("volumeClaimTemplates")
+    let Some(spec) = manifest.body.get_mut("spec").and_then(Value::as_object_mut) else {
+        return manifest;
+    };
+    if let Some(claims) = spec.get_mut("volumeClaimTemplates")
+        && let Some(found) = live["spec"].get("volumeClaimTemplates")
     {
-        spec["volumeClaimTemplates"] = without_status(claims);
+        *claims = without_status(found);
     }
-    let is_left = target.parameters.paused.is_none() && rollout::is_paused_by_hand(live);
-    if is_left && let Some(spec) = spec.as_object_mut() {
+    if target.parameters.paused.is_none() && rollout::is_paused_by_hand(live) {
         spec.remove("replicas");
     }
     manifest

@@ -10,7 +10,7 @@ use managed::external::{Desired, ExternalError};
 use serde_json::json;
 
 use super::{
-    ExistingClaims, RbacMode, VCluster,
+    AdoptionPolicy, ExistingClaims, RbacMode, VCluster,
     manifest::{self, Host},
     observation::Part,
     place::Place,
@@ -143,7 +143,10 @@ impl<'a> Visit<'a> {
         let Some(claim) = claims.iter().find(is_foreign) else {
             return Ok(());
         };
-        if self.target.parameters.persistence.existing_claims == ExistingClaims::Reuse {
+        let parameters = self.target.parameters;
+        let is_wanted = parameters.persistence.existing_claims == ExistingClaims::Reuse
+            || parameters.adoption_policy != AdoptionPolicy::Never;
+        if is_wanted {
             return Ok(());
         }
         let name = claim["metadata"]["name"].as_str().unwrap_or_default();
@@ -183,7 +186,7 @@ impl<'a> Visit<'a> {
                 .filter(|piece| !piece.drift().is_empty())
             {
                 self.make_way(piece).await?;
-                self.place.apply(&piece.manifest).await?;
+                self.apply(&scene, piece).await?;
             }
             for (part, live) in &scene.leftovers {
                 self.place.delete(part, live).await?;
@@ -191,6 +194,18 @@ impl<'a> Visit<'a> {
             self.grow(&scene).await
         };
         self.explained(converged.await).await
+    }
+
+    /// A workload that comes with a new Service gets to know it before it starts.
+    async fn apply(&self, scene: &Scene, piece: &Piece) -> Result<(), Error> {
+        let name = self.target.name;
+        if !piece.is_workload() || scene.live("Service", name).is_some() {
+            return self.place.apply(&piece.manifest).await;
+        }
+        let mut piece = piece.clone();
+        let service = self.place.read(&Part::new("Service", name)).await?;
+        piece.hang_on(&service.unwrap_or_default());
+        self.place.apply(&piece.manifest).await
     }
 
     /// The role of a binding cannot change, so a binding to another role is deleted first.

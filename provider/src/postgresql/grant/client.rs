@@ -30,14 +30,7 @@ impl ExternalClient<Grant> for Session {
         if survey.is_absent() {
             return Ok(Observation::Absent);
         }
-        Ok(Observation::Present {
-            at_provider: observation(&survey),
-            drift: survey.drift(),
-            connection_details: ConnectionDetails::none(),
-            ready: readiness(&survey),
-            conditions: Vec::new(),
-            look_again: None,
-        })
+        Ok(Observation::present(observation(&survey), survey.drift()).being(readiness(&survey)))
     }
 
     fn ledger(&self, desired: &Desired<Grant>) -> BTreeSet<String> {

@@ -83,6 +83,13 @@ impl ValueSource {
         }
     }
 
+    /// As it is, written in base64.
+    #[must_use]
+    pub fn in_base64(mut self) -> Self {
+        self.encoding = Some(Encoding::Base64);
+        self
+    }
+
     /// A field of another managed resource.
     pub fn field(reference: FieldRef) -> Self {
         Self {

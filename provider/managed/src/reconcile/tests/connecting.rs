@@ -202,3 +202,18 @@ async fn nobody_listens_to_a_session_that_was_replaced() {
     lab.wait(Duration::from_millis(1)).await;
     assert!(!lab.world.tell(&changed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn empty_credentials_are_named_and_never_used() {
+    let lab = Lab::new();
+    lab.server.edit::<Secret>("system", "admin", |secret| {
+        secret["data"]["password"] = json!("");
+    });
+    lab.server.put(&fake("a", 1));
+    lab.pass("a").await;
+    assert_eq!(
+        lab.message("a", "Synced"),
+        "connect failed: key \"password\" of Secret system/admin is empty; store the credential there"
+    );
+    assert_eq!(lab.world.connections(), 0);
+}

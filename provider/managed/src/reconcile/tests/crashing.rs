@@ -42,7 +42,6 @@ async fn dies_everywhere(work: Work) -> usize {
     deaths
 }
 
-#[expect(clippy::print_stdout, reason = "the matrix says how large it is")]
 fn tell(size: &str) {
     println!("crash matrix: {size}");
 }
@@ -113,4 +112,9 @@ async fn an_interrupted_create_holds_no_deletion_up() {
         assert!(lab.get("a").is_none());
         assert_eq!(lab.world.names().len(), left);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_renamed_while_the_process_dies_is_nowhere_lost_and_nowhere_left() {
+    assert!(dies_everywhere(Work::Rename).await >= 8);
 }

@@ -88,3 +88,54 @@ async fn the_exposition_has_crossplanes_names_types_and_buckets_up_to_a_day() {
     let bucket = "crossplane_managed_resource_first_time_to_readiness_seconds_bucket{le=\"86400.0\",gvk=\"example.org/v1alpha1, Kind=Fake\"} 1";
     assert!(text.contains(bucket), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_counted_by_step_and_class_and_show_as_errors_to_familiar_dashboards() {
+    let lab = life().await;
+    lab.world.edit("a", |thing| thing.size = 9);
+    lab.world.fail_next("update", super::other("odd"));
+    lab.pass("a").await;
+    let text = lab.controller.runtime.metrics.text();
+    for series in [
+        "tenancy_pass_errors_total{gvk=\"example.org/v1alpha1, Kind=Fake\",step=\"connect\",class=\"unreachable\"} 1",
+        "tenancy_pass_errors_total{gvk=\"example.org/v1alpha1, Kind=Fake\",step=\"update\",class=\"other\"} 1",
+        "controller_runtime_reconcile_errors_total{controller=\"managed/fake.example.org\"} 2",
+        "controller_runtime_reconcile_total{controller=\"managed/fake.example.org\",result=\"error\"} 2",
+        "controller_runtime_reconcile_total{controller=\"managed/fake.example.org\",result=\"requeue_after\"} 1",
+        "controller_runtime_reconcile_time_seconds_count{controller=\"managed/fake.example.org\"} 3",
+        "controller_runtime_active_workers{controller=\"managed/fake.example.org\"} 0",
+    ] {
+        assert!(text.contains(series), "{series}\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_writes_of_each_pass_are_measured() {
+    let lab = Lab::new();
+    lab.server.put(&fake("a", 1));
+    lab.pass("a").await;
+    lab.settle("a").await;
+    let cost = lab.writes().len();
+    let text = lab.controller.runtime.metrics.text();
+    let expected = format!("tenancy_writes_per_pass_sum{{kind=\"Fake\"}} {cost}.0");
+    assert!(text.contains(&expected), "{expected}\n{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_objects_wait_is_measured_under_the_queue_s_familiar_names() {
+    let lab = Lab::new();
+    lab.server.put(&fake("a", 1));
+    lab.sync();
+    lab.wait(Duration::from_secs(3)).await;
+    assert_eq!(lab.queued(), ["a"]);
+    let metrics = &lab.controller.runtime.metrics;
+    metrics.state(4, &[]);
+    let text = metrics.text();
+    for series in [
+        "workqueue_queue_duration_seconds_sum{name=\"managed\"} 3",
+        "workqueue_adds_total{name=\"managed\"} 1",
+        "workqueue_depth{name=\"managed\"} 4",
+    ] {
+        assert!(text.contains(series), "{series}\n{text}");
+    }
+}

@@ -179,3 +179,66 @@ async fn a_secret_that_cannot_be_written_keeps_create_from_being_called() {
     lab.settle("a").await;
     assert_eq!(lab.conditions("a"), ALL_GOOD);
 }
+
+fn dressed(lab: &Lab, name: &str) -> (Option<String>, Option<String>) {
+    let secret: Secret = lab.server.get(NAMESPACE, name).unwrap();
+    let value = |map: Option<std::collections::BTreeMap<String, String>>| map?.remove("team");
+    (
+        value(secret.metadata.labels),
+        value(secret.metadata.annotations),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_and_annotations_of_the_reference_are_on_the_secret_from_its_first_moment() {
+    let lab = Lab::new();
+    let mut object = fake_with_secret("a", 1);
+    let reference = object.spec.write_connection_secret_to_ref.as_mut().unwrap();
+    reference.labels = [("team".to_owned(), "blue".to_owned())].into();
+    reference.annotations = [("team".to_owned(), "a".to_owned())].into();
+    lab.server.put(&object);
+    lab.pass("a").await;
+    assert_eq!(lab.writes().len(), 4);
+    assert_eq!(dressed(&lab, "a"), (Some("blue".into()), Some("a".into())));
+    lab.edit("a", |object| {
+        object["spec"]["writeConnectionSecretToRef"]["labels"] = json!({ "team": "red" });
+    });
+    lab.settle("a").await;
+    assert_eq!(dressed(&lab, "a"), (Some("red".into()), Some("a".into())));
+    assert_eq!(lab.stored("a", "password"), lab.thing("a").password);
+    lab.settle("a").await;
+    lab.server.take_writes();
+    lab.pass("a").await;
+    assert_eq!(lab.writes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_secret_holds_follows_a_renamed_reference() {
+    let lab = Lab::settled(&fake_with_secret("a", 1)).await;
+    let password = lab.thing("a").password;
+    lab.server.edit::<Secret>(NAMESPACE, "a", |secret| {
+        secret["data"]["mine"] = json!("bWluZQ==");
+    });
+    lab.edit("a", |object| {
+        object["spec"]["writeConnectionSecretToRef"]["name"] = json!("b");
+    });
+    lab.settle("a").await;
+    assert!(lab.server.get::<Secret>(NAMESPACE, "a").is_none());
+    assert_eq!(lab.stored("b", "password"), password);
+    assert_eq!(lab.stored("b", "mine").as_deref(), Some("mine"));
+    assert_eq!(lab.thing("a").password, password);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_reference_to_a_secret_of_somebody_else_moves_nothing() {
+    let lab = Lab::settled(&fake_with_secret("a", 1)).await;
+    lab.server
+        .put(&secret(NAMESPACE, "b", &[("password", "precious")]));
+    lab.edit("a", |object| {
+        object["spec"]["writeConnectionSecretToRef"]["name"] = json!("b");
+    });
+    lab.pass("a").await;
+    assert_eq!(lab.stored("b", "password").as_deref(), Some("precious"));
+    assert_eq!(lab.stored("a", "password"), lab.thing("a").password);
+    assert!(lab.message("a", "Synced").contains("name another Secret"));
+}

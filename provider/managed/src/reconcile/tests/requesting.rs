@@ -1,4 +1,7 @@
-//! Passes that somebody asks for by annotation: each is acknowledged, however it ends.
+//! Passes that somebody asks for by annotation: each is acknowledged, however it ends. And passes that
+//! nobody asked for in a long time.
+
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -50,10 +53,7 @@ async fn a_pass_requested_while_one_runs_is_left_to_the_next() {
             object["metadata"]["annotations"][RECONCILE_REQUESTED] = json!("late");
         });
         let edited = server.get::<FakeResource>(NAMESPACE, "a").unwrap();
-        controller.applied(
-            kube::core::DeserializeGuard(Ok(edited)),
-            crate::queue::Priority::Fresh,
-        );
+        controller.applied(edited, crate::queue::Priority::Fresh);
     });
     lab.pass("a").await;
     assert_eq!(handled(&lab), None);
@@ -77,3 +77,17 @@ async fn a_requested_pass_is_acknowledged_while_deletion_waits() {
     assert_eq!(handled(&lab).as_deref(), Some("now"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_not_looked_at_for_two_polls_is_found_again() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    lab.server.put(&fake("b", 1));
+    lab.settle("b").await;
+    lab.queued();
+    lab.controller.sweep();
+    assert_eq!(lab.queued(), [""; 0]);
+    lab.wait(Duration::from_secs(140)).await;
+    lab.pass("b").await;
+    lab.queued();
+    lab.controller.sweep();
+    assert_eq!(lab.queued(), ["a"]);
+}

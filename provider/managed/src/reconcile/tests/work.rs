@@ -27,14 +27,17 @@ pub(super) enum Work {
     RepairSecret,
     /// The Secret its password comes from was changed.
     Rotate,
+    /// Its reference to the connection Secret was renamed.
+    Rename,
 }
 
-pub(super) const ALL: [Work; 5] = [
+pub(super) const ALL: [Work; 6] = [
     Work::Create,
     Work::Update,
     Work::Delete,
     Work::RepairSecret,
     Work::Rotate,
+    Work::Rename,
 ];
 
 fn resource(work: Work) -> FakeResource {
@@ -71,6 +74,9 @@ pub(super) async fn ready_for(work: Work) -> Lab {
         }),
         Work::Delete => lab.delete("a"),
         Work::RepairSecret => lab.server.delete::<Secret>(NAMESPACE, "a"),
+        Work::Rename => lab.edit("a", |object| {
+            object["spec"]["writeConnectionSecretToRef"]["name"] = json!("renamed");
+        }),
         Work::Rotate => lab.server.edit::<Secret>(NAMESPACE, "source", |secret| {
             secret["data"]["password"] = json!(ByteString(b"two".to_vec()));
         }),
@@ -111,11 +117,17 @@ fn assert_thing(lab: &Lab, work: Work, story: &str) {
     assert_eq!(Some(thing.maker), object.metadata.uid, "{story}");
     assert_eq!(persist::ledger(&object), shares, "{story}");
     assert!(thing.password.is_some(), "{story}");
-    assert_eq!(lab.stored("a", "password"), thing.password, "{story}");
+    let (kept, left) = if work == Work::Rename {
+        ("renamed", "a")
+    } else {
+        ("a", "renamed")
+    };
+    assert_eq!(lab.stored(kept, "password"), thing.password, "{story}");
+    assert_eq!(lab.stored(left, "password"), None, "{story}");
     match work {
         Work::Rotate => assert_eq!(thing.password.as_deref(), Some("two"), "{story}"),
         // Nobody but us has touched the resource.
-        Work::Create | Work::Update => {
+        Work::Create | Work::Update | Work::Rename => {
             assert_eq!(object.status.unwrap().last_drift, None, "{story}");
         }
         Work::Delete | Work::RepairSecret => {}

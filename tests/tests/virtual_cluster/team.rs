@@ -1,0 +1,185 @@
+//! A team with a claim of its own, and what it sees of it on the host cluster and in Vault.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use testbed::story::{Credentials, Stage};
+use testbed::{wait_for, wait_for_value};
+
+use crate::inside::Cluster;
+
+/// Long enough for a control plane to start on a machine that does something else as well.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub(crate) struct Team<'a> {
+    stage: &'a Stage,
+    /// Names in Vault, which no other story has.
+    name: String,
+}
+
+impl<'a> Team<'a> {
+    pub(crate) fn of(stage: &'a Stage) -> Self {
+        Self {
+            name: format!("vcluster-{}", stage.name()),
+            stage,
+        }
+    }
+
+    pub(crate) fn vault_path(&self) -> String {
+        format!("clusters/{}", self.stage.name())
+    }
+
+    pub(crate) async fn claim(&self) -> anyhow::Result<()> {
+        let claim = json!({
+            "apiVersion": "cluster.pnats.cloud/v1alpha1",
+            "kind": "VirtualCluster",
+            "metadata": {"name": "main", "namespace": self.stage.name()},
+            "spec": {
+                "environment": "dev",
+                "storage": {"enabled": false},
+                "namespaces": ["orders"],
+                "vault": {"name": self.name, "path": self.vault_path()},
+            },
+        });
+        self.stage.testbed.apply(&claim.to_string()).await
+    }
+
+    /// Waits until the claim is Ready. In vain: with everything the claim became.
+    pub(crate) async fn ready(&self) -> anyhow::Result<Value> {
+        let waited = wait_for_value("the virtual cluster to be Ready", PATIENCE, async || {
+            let claim = self.get("virtualcluster", "main").await?;
+            let status = claim["status"].clone();
+            Ok(holds(&status, "Ready").then_some(status))
+        });
+        match waited.await {
+            Ok(status) => Ok(status),
+            Err(error) => Err(error.context(self.describe().await)),
+        }
+    }
+
+    async fn describe(&self) -> String {
+        let seen = ["virtualclusters", "managed"].map(|kinds| {
+            let arguments = ["get", kinds, "-o", "yaml"];
+            async move { self.stage.kubectl(&arguments).await.unwrap_or_default() }
+        });
+        futures::future::join_all(seen).await.join("\n---\n")
+    }
+
+    async fn get(&self, kind: &str, name: &str) -> anyhow::Result<Value> {
+        let text = self
+            .stage
+            .kubectl(&["get", kind, name, "-o", "json"])
+            .await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    pub(crate) fn assert_status(&self, status: &Value) -> anyhow::Result<()> {
+        for kind in [
+            "ClusterReady",
+            "NamespacesReady",
+            "CredentialsInVault",
+            "VaultLoginProven",
+        ] {
+            ensure!(holds(status, kind), "{kind} does not hold: {status}");
+        }
+        ensure!(status["phase"] == "Running", "{status}");
+        ensure!(status["kubernetesVersion"] == "v1.36.4", "{status}");
+        ensure!(
+            status["vaultLogin"]["role"] == self.name.as_str(),
+            "{status}"
+        );
+        ensure!(status["vaultLogin"]["triedAt"].is_string(), "{status}");
+        ensure!(status["credentialExpiresAt"].is_string(), "{status}");
+        Ok(())
+    }
+
+    /// The cluster as somebody reaches it who knows nothing but what Vault holds.
+    pub(crate) async fn cluster_from_vault(&self, status: &Value) -> anyhow::Result<Cluster> {
+        let path = status["vaultPath"].as_str().context("no vaultPath")?;
+        let found = Credentials::read(self.stage, path).await?;
+        let found = found.with_context(|| format!("nothing is at {path}"))?;
+        ensure!(status["endpoint"] == found.get("api-url"), "{status}");
+        let kubeconfig = String::from_utf8(STANDARD.decode(found.get("kubeconfig"))?)?;
+        let host_namespace = status["hostNamespace"].as_str().unwrap_or_default();
+        Cluster::open(&self.stage.testbed, host_namespace, &kubeconfig).await
+    }
+
+    /// A Vault token for a `ServiceAccount` token.
+    pub(crate) async fn log_in(&self, jwt: &str) -> anyhow::Result<String> {
+        let body = json!({"role": self.name, "jwt": jwt});
+        let path = format!("auth/{}/login", self.name);
+        let anonymous = self.stage.vault.with_token("");
+        let answer = anonymous.write(&path, &body).await?;
+        let token = answer["auth"]["client_token"].as_str();
+        token.map(str::to_owned).context("no token")
+    }
+
+    /// Whether a login may read below the mount; that nothing is there is no objection.
+    pub(crate) async fn may_read(&self, token: &str, path: &str) -> anyhow::Result<bool> {
+        let reader = self.stage.vault.with_token(token);
+        match reader.read(&format!("secret/data/{path}")).await {
+            Ok(_) => Ok(true),
+            Err(error) if format!("{error:#}").contains("403") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A token of the host cluster, for the same audience.
+    pub(crate) async fn host_token(&self) -> anyhow::Result<String> {
+        let token = ["create", "token", "default", "--audience", "vault"];
+        Ok(self.stage.kubectl(&token).await?.trim().to_owned())
+    }
+
+    pub(crate) async fn delete(&self) -> anyhow::Result<()> {
+        let arguments = ["delete", "virtualcluster", "main", "--wait=false"];
+        self.stage.kubectl(&arguments).await.map(drop)
+    }
+
+    pub(crate) async fn until_nothing_is_left(&self) -> anyhow::Result<()> {
+        let waited = wait_for("nothing to be left", PATIENCE, async || {
+            Ok(self.remains().await?.is_empty())
+        });
+        match waited.await {
+            Ok(()) => Ok(()),
+            Err(error) => bail!(
+                "{error:#}: {:?}\n{}",
+                self.remains().await?,
+                self.describe().await
+            ),
+        }
+    }
+
+    async fn remains(&self) -> anyhow::Result<Vec<String>> {
+        let kinds = "virtualclusters,managed";
+        let here = self.stage.kubectl(&["get", kinds, "-o", "name"]).await?;
+        let mut left: Vec<_> = here.lines().map(str::to_owned).collect();
+        let kubectl = &["get", "namespaces", "-o", "name"];
+        let namespaces = self.stage.testbed.kubectl(kubectl).await?;
+        let own = format!("vc-{}", self.stage.name());
+        left.extend(
+            namespaces
+                .lines()
+                .filter(|name| name.contains(&own))
+                .map(str::to_owned),
+        );
+        let vault = &self.stage.vault;
+        for path in [
+            format!("sys/policies/acl/{}", self.name),
+            format!("sys/auth/{}", self.name),
+            format!("secret/data/{}", self.vault_path()),
+        ] {
+            if let Ok(Some(_)) = vault.read(&path).await {
+                left.push(path);
+            }
+        }
+        Ok(left)
+    }
+}
+
+fn holds(status: &Value, kind: &str) -> bool {
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    conditions.any(|one| one["type"] == kind && one["status"] == "True")
+}
