@@ -117,12 +117,14 @@ impl Call {
         format!("{} {}", self.verb.method(), self.path)
     }
 
-    /// The line that a policy needs for this request.
+    /// The line that a policy needs for this request. Vault wants root rights to change auth methods.
     pub(super) fn policy(&self) -> String {
+        let is_root = self.verb.changes() && self.path.starts_with("sys/auth/");
         format!(
-            r#"path "{}" {{ capabilities = [{}] }}"#,
+            r#"path "{}" {{ capabilities = [{}{}] }}"#,
             self.path,
-            self.verb.capabilities()
+            self.verb.capabilities(),
+            if is_root { r#", "sudo""# } else { "" },
         )
     }
 }
@@ -213,6 +215,10 @@ mod tests {
         assert_eq!(
             call.policy(),
             r#"path "secret/data/a" { capabilities = ["create", "update"] }"#
+        );
+        assert_eq!(
+            Call::delete("sys/auth/jwt").policy(),
+            r#"path "sys/auth/jwt" { capabilities = ["delete", "sudo"] }"#
         );
     }
 }

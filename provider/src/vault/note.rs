@@ -13,6 +13,21 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::{kubernetes_auth_config::ReviewerObservation, proof::ProofObservation};
+
+/// What one session knows.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// When it last wrote to an auth method, by its path, or to a policy, as `policy NAME`.
+    pub(super) written: Notes<Timestamp>,
+    /// Reviewers' tokens that were written, by configuration.
+    pub(super) reviewers: Notes<ReviewerObservation>,
+    /// Proofs that were tried, by role.
+    pub(super) proofs: Notes<ProofObservation>,
+    /// Overlapping roles that were found, by role.
+    pub(super) overlaps: Notes<Vec<String>>,
+}
+
 /// Notes about objects, by their path in Vault's API.
 #[derive(Debug)]
 pub(super) struct Notes<T>(Mutex<BTreeMap<String, T>>);

@@ -41,7 +41,8 @@ pub struct LoginProof {
     #[schemars(length(min = 1, max = 256))]
     pub audience: Option<String>,
     /// Path below `/v1/` that the login must be able to read, such as `secret/data/clusters/dev`.
-    /// That nothing is there (404) is no objection.
+    /// That nothing is there (404) is no objection. Name no path that makes something when it is
+    /// read, such as `database/creds/app`.
     #[schemars(length(min = 1, max = 512))]
     pub allowed_path: String,
     /// Path below `/v1/` that the login must not be able to read, such as `secret/data/clusters/prod`.

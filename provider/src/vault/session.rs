@@ -12,7 +12,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use k8s_openapi::jiff::Timestamp;
 use managed::{
     config::Diagnosis,
     external::{self, ExternalError, ResolvedConfig},
@@ -26,10 +25,8 @@ use crate::kubeconfig::Remotes;
 use super::{
     call::{Call, Reply, Verb},
     error::Error,
-    kubernetes_auth_config::ReviewerObservation,
     login::{Identity, Login},
-    note::Notes,
-    proof::ProofObservation,
+    note::Known,
     settings::Settings,
     transport::Transport,
 };
@@ -49,14 +46,7 @@ struct Inner {
     cluster: Option<String>,
     mounts: Mutex<BTreeSet<String>>,
     remotes: Remotes,
-    /// When this session last wrote to an auth method or to a policy.
-    written: Notes<Timestamp>,
-    /// Reviewers' tokens that were written, by configuration.
-    reviewers: Notes<ReviewerObservation>,
-    /// Proofs that were tried, by role.
-    proofs: Notes<ProofObservation>,
-    /// Overlapping roles that were found, by role.
-    overlaps: Notes<Vec<String>>,
+    known: Known,
 }
 
 impl Session {
@@ -84,10 +74,7 @@ impl Session {
             cluster: config.settings.cluster_name.clone(),
             mounts: Mutex::default(),
             remotes: Remotes::default(),
-            written: Notes::default(),
-            reviewers: Notes::default(),
-            proofs: Notes::default(),
-            overlaps: Notes::default(),
+            known: Known::default(),
         })))
     }
 
@@ -101,24 +88,9 @@ impl Session {
         &self.0.remotes
     }
 
-    /// When this session last wrote to an auth method, by its path, or to a policy, as `policy NAME`.
-    pub(super) fn written(&self) -> &Notes<Timestamp> {
-        &self.0.written
-    }
-
-    /// Reviewers' tokens that were written, by configuration.
-    pub(super) fn reviewers(&self) -> &Notes<ReviewerObservation> {
-        &self.0.reviewers
-    }
-
-    /// Proofs that were tried, by role.
-    pub(super) fn proofs(&self) -> &Notes<ProofObservation> {
-        &self.0.proofs
-    }
-
-    /// Overlapping roles that were found, by role.
-    pub(super) fn overlaps(&self) -> &Notes<Vec<String>> {
-        &self.0.overlaps
+    /// What this session knows and no status says yet.
+    pub(super) fn known(&self) -> &Known {
+        &self.0.known
     }
 
     /// A client with another token; the empty one is nobody's.

@@ -11,14 +11,14 @@ use testbed::Testbed;
 use crate::fixture::word;
 
 /// CRDs in a group of their own, removed when dropped by [`Admission::finish`].
-struct Admission {
+pub(crate) struct Admission {
     testbed: Testbed,
     group: String,
     names: Vec<String>,
 }
 
 impl Admission {
-    async fn new(crds: Vec<CustomResourceDefinition>) -> Self {
+    pub(crate) async fn new(crds: Vec<CustomResourceDefinition>) -> Self {
         let testbed = Testbed::shared().await.unwrap();
         let group = format!("{}.example.org", word());
         let mut names = Vec::new();
@@ -49,7 +49,7 @@ impl Admission {
     }
 
     /// What the API server says to a new object with this spec.
-    async fn create(&self, kind: &str, spec: &Value) -> Result<(), String> {
+    pub(crate) async fn create(&self, kind: &str, spec: &Value) -> Result<(), String> {
         let name = word();
         let manifest = self.manifest(kind, &name, spec);
         let outcome = self
@@ -77,7 +77,7 @@ impl Admission {
         .to_string()
     }
 
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
         for name in &self.names {
             self.testbed
                 .kubectl(&["delete", "crd", name])

@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod admission_auth;
 mod content;
 mod deletion;
 mod fixture;

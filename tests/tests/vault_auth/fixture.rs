@@ -143,7 +143,7 @@ path "sys/mounts" {{ capabilities = ["read"] }}
 path "sys/mounts/{prefix}-*" {{ capabilities = ["create", "update", "delete"] }}
 path "sys/auth" {{ capabilities = ["read"] }}
 path "sys/auth/{prefix}-*" {{ capabilities = ["create", "update", "delete", "sudo"] }}
-path "auth/{prefix}-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "auth/{prefix}-*" {{ capabilities = ["create", "read", "update", "delete", "list"] }}
 "#
     )
 }

@@ -10,6 +10,7 @@
 )]
 
 mod auth_mount;
+mod cluster;
 mod fixture;
 mod jwt;
 mod kubernetes;
@@ -17,5 +18,6 @@ mod mount;
 #[path = "../postgresql_kinds/pass.rs"]
 mod pass;
 mod policy;
+mod proof;
 #[path = "../vault/server.rs"]
 mod server;

@@ -67,9 +67,9 @@ impl<K: AuthRole> ExternalClient<K> for Session {
     async fn create(&self, desired: &Desired<K>) -> Result<ConnectionDetails, ExternalError> {
         let subject = subject(desired)?;
         subject.write(self, Map::new()).await?;
-        self.written().put(&subject.mount, now());
+        self.known().written.put(&subject.mount, now());
         let others = overlap::find::<K>(self, &subject.mount, &desired.parameters).await;
-        self.overlaps().put(&subject.api, others);
+        self.known().overlaps.put(&subject.api, others);
         Ok(ConnectionDetails::none())
     }
 
@@ -84,8 +84,8 @@ impl<K: AuthRole> ExternalClient<K> for Session {
     async fn delete(&self, desired: &Desired<K>) -> Result<(), ExternalError> {
         let subject = subject(desired)?;
         subject.delete(self).await?;
-        self.overlaps().forget(&subject.api);
-        self.proofs().forget(&subject.api);
+        self.known().overlaps.forget(&subject.api);
+        self.known().proofs.forget(&subject.api);
         Ok(())
     }
 }
@@ -102,7 +102,7 @@ fn at_provider<K: AuthRole>(
     desired: &Desired<K>,
     subject: &Subject,
 ) -> AuthRoleObservation {
-    let noted = session.overlaps().get(&subject.api);
+    let noted = session.known().overlaps.get(&subject.api);
     AuthRoleObservation {
         mount: subject.mount.clone(),
         name: K::name(&desired.parameters).to_owned(),
@@ -173,11 +173,11 @@ async fn proven<K: AuthRole>(
         kubeconfig,
         state: &state,
     };
-    let noted = session.proofs().get(&subject.api);
+    let noted = session.known().proofs.get(&subject.api);
     let last = noted.as_ref().or(desired.last.proof.as_ref());
     let changed = changed(session, subject, K::token(parameters));
     let proof = trial.prove(session, last, changed).await?;
-    session.proofs().put(&subject.api, proof.clone());
+    session.known().proofs.put(&subject.api, proof.clone());
     Ok(Some(proof))
 }
 
@@ -188,7 +188,9 @@ fn changed(session: &Session, subject: &Subject, token: &TokenParameters) -> Opt
         .iter()
         .map(|policy| format!("policy {policy}"));
     let depended = policies.chain([subject.mount.clone()]);
-    depended.filter_map(|on| session.written().get(&on)).max()
+    depended
+        .filter_map(|on| session.known().written.get(&on))
+        .max()
 }
 
 fn not_requested() -> Claim {

@@ -44,7 +44,7 @@ impl ExternalClient<JwtAuthConfig> for Session {
     ) -> Result<ConnectionDetails, ExternalError> {
         let subject = subject(desired)?;
         subject.write(self, Map::new()).await?;
-        self.written().put(&subject.mount, now());
+        self.known().written.put(&subject.mount, now());
         Ok(ConnectionDetails::none())
     }
 

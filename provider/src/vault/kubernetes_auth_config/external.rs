@@ -31,7 +31,7 @@ impl ExternalClient<KubernetesAuthConfig> for Session {
             return Ok(Observation::Absent);
         }
         let (subject, source) = (subject(desired)?, Source::of(desired)?);
-        let noted = self.reviewers().get(&subject.api);
+        let noted = self.known().reviewers.get(&subject.api);
         let known = noted.or_else(|| desired.last.reviewer.clone());
         let token = |found: &Value| {
             let drift = reviewer::drift(source.as_ref(), known.as_ref(), found, now());
@@ -65,12 +65,12 @@ impl ExternalClient<KubernetesAuthConfig> for Session {
             let token = token.expose_str().unwrap_or_default().trim();
             more.insert("token_reviewer_jwt".into(), json!(token));
             subject.write(self, more).await?;
-            self.reviewers().put(&subject.api, noted);
+            self.known().reviewers.put(&subject.api, noted);
         } else {
             subject.write(self, more).await?;
-            self.reviewers().forget(&subject.api);
+            self.known().reviewers.forget(&subject.api);
         }
-        self.written().put(&subject.mount, now());
+        self.known().written.put(&subject.mount, now());
         Ok(ConnectionDetails::none())
     }
 

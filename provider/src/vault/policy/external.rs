@@ -57,7 +57,7 @@ impl ExternalClient<Policy> for Session {
         let call = Call::post(api(&desired.parameters.name)?, &body);
         self.change(&call).await.map_err(refused)?;
         let policy = format!("policy {}", desired.parameters.name);
-        self.written().put(&policy, now());
+        self.known().written.put(&policy, now());
         Ok(ConnectionDetails::none())
     }
 
