@@ -40,6 +40,7 @@ impl<K: Kind> InitialParameters<K> {
 }
 
 /// `parameters` with the values of `found` where they say nothing.
+#[cfg(feature = "runtime")]
 pub(crate) fn filled<K: Kind>(
     parameters: &K::Parameters,
     found: &K::Parameters,

@@ -171,7 +171,6 @@ fn limits() -> Vec<(&'static str, Change, Value)> {
                 });
                 p.scheduling.node_selector = [("a".to_owned(), "b".to_owned())].into();
                 p.scheduling.tolerations = vec![fragment(json!({"operator": "Exists"}))];
-                p.scheduling.priority_class_name = Some("high".into());
             },
             json!({"controlPlane": {"statefulSet": {
                 "resources": {
@@ -181,7 +180,6 @@ fn limits() -> Vec<(&'static str, Change, Value)> {
                 "scheduling": {
                     "nodeSelector": {"a": "b"},
                     "tolerations": [{"operator": "Exists"}],
-                    "priorityClassName": "high",
                 },
             }}}),
         ),
@@ -364,6 +362,7 @@ fn is_nothing(key: &str, value: &Value) -> bool {
         "labels",
         "nodeSelector",
         "securityContext",
+        "tls",
         "tolerations",
     ];
     value.is_null()

@@ -128,7 +128,9 @@ async fn what_is_deleted_by_hand_is_made_again() {
         fixture.kubectl(&["delete", kind, name]).await;
         let found = fixture.pass(&mut resource).await.unwrap();
         let found: Vec<_> = found.iter().map(|found| found.to_lowercase()).collect();
-        assert_eq!(found, [format!("{kind}/{name}")]);
+        assert_eq!(found[0], format!("{kind}/{name}"));
+        let left = fixture.pass(&mut resource).await.unwrap();
+        assert_eq!(left, Vec::<String>::new());
         fixture.live(kind, name).await;
     }
     fixture.delete(&mut resource).await;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodCondition};
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{LogParams, PostParams};
 use kube::{Api, Client};
 use managed::external::{ExternalClient, Observation, Readiness};
+use managed::input::Value as Secret;
+use provider_tenancy::kubeconfig::{Credential, probe};
 use provider_tenancy::kubernetes::vcluster::{
     BackingStoreType, ClaimDeletion, ExistingClaims, ExposureType, Phase,
 };
@@ -47,12 +49,17 @@ async fn a_virtual_cluster_comes_up_runs_a_pod_and_goes_without_a_trace() {
         Some("v1.36.4")
     );
 
-    let client = fixture.inside(access).await;
-    run_pod(&client).await;
+    let token = run_pod(&fixture.inside(access.clone()).await).await;
     println!(
         "a pod runs inside after {:.1} s",
         begin.elapsed().as_secs_f32()
     );
+    let worker = access.with(Credential::Token(Secret::from(token.trim())));
+    let identity = probe::identity(&fixture.inside(worker).await)
+        .await
+        .unwrap();
+    let worker = "system:serviceaccount:default:default";
+    assert_eq!(identity.as_deref(), Some(worker));
 
     let before = fixture.versions().await;
     assert_eq!(
@@ -158,6 +165,24 @@ async fn two_control_planes_on_an_etcd_are_reached_through_a_port_of_the_node() 
     fixture.finish().await;
 }
 
+#[tokio::test]
+async fn a_service_deleted_by_hand_comes_back_with_a_kubeconfig_that_works() {
+    let fixture = Fixture::new().await;
+    let mut resource = fixture.resource(Fixture::parameters());
+    let before = fixture.until_ready(&mut resource).await;
+    fixture.kubectl(&["delete", "service", NAME]).await;
+    fixture
+        .kubectl(&["wait", "--for=delete", "secret/vc-dev", "--timeout=60s"])
+        .await;
+    let found = fixture.pass(&mut resource).await.unwrap();
+    assert!(found.contains(&"Service/dev".to_owned()), "{found:?}");
+    let after = fixture.until_ready(&mut resource).await;
+    assert_ne!(before.digest(), after.digest());
+    fixture.delete(&mut resource).await;
+    assert_eq!(fixture.remains().await, Vec::<String>::new());
+    fixture.finish().await;
+}
+
 /// A volume on the node, in a storage class of its own.
 struct Volume(std::path::PathBuf);
 
@@ -199,11 +224,9 @@ async fn is_there(client: &Client) -> bool {
     maps.get_opt("kept").await.unwrap().is_some()
 }
 
-/// A pod that uses its own token against its own API server: only a known identity may read the keys.
-async fn run_pod(client: &Client) {
-    let script = "until wget -q -O - --no-check-certificate \
-        --header \"Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)\" \
-        https://kubernetes.default.svc/openid/v1/jwks; do sleep 1; done; echo > /tmp/done; sleep 3600";
+/// A pod inside, and the token that it was given, read from its log through the virtual API server.
+async fn run_pod(client: &Client) -> String {
+    let script = "cat /var/run/secrets/kubernetes.io/serviceaccount/token; sleep 3600";
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": "worker"},
         "spec": {
@@ -212,10 +235,6 @@ async fn run_pod(client: &Client) {
                 "name": "worker",
                 "image": BUSYBOX,
                 "command": ["sh", "-c", script],
-                "readinessProbe": {
-                    "exec": {"command": ["cat", "/tmp/done"]},
-                    "periodSeconds": 1,
-                },
             }],
         },
     }))
@@ -228,13 +247,11 @@ async fn run_pod(client: &Client) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     loop {
-        let status = pods.get("worker").await.unwrap().status.unwrap_or_default();
-        let conditions = status.conditions.clone().unwrap_or_default();
-        let is_ready = |c: &PodCondition| c.type_ == "Ready" && c.status == "True";
-        if conditions.iter().any(is_ready) {
-            return;
+        let log = pods.logs("worker", &LogParams::default()).await;
+        match log {
+            Ok(token) if !token.is_empty() => return token,
+            log => assert!(begin.elapsed() < Duration::from_secs(120), "{log:?}"),
         }
-        assert!(begin.elapsed() < Duration::from_secs(120), "{status:?}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

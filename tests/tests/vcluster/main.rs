@@ -9,9 +9,11 @@
     reason = "a fixture that fails is a test that fails"
 )]
 
+mod admission;
 mod adoption;
 mod chart;
 mod drift;
 mod fixture;
 mod lifecycle;
+mod namespace;
 mod refusal;

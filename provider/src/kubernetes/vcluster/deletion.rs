@@ -11,6 +11,8 @@
 //! Each step is found anew by looking, so being cut off anywhere does no harm. Only what carries this
 //! resource's mark is touched, and no finalizer of others is removed: what it holds up is named.
 
+mod traces;
+
 use std::time::Duration;
 
 use managed::external::{Desired, ExternalError};
@@ -18,7 +20,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    ClaimDeletion, VCluster,
+    VCluster,
     manifest::{self, Host},
     observation::Part,
     ownership::Ownership,
@@ -31,15 +33,6 @@ use crate::{kubeconfig::Error, kubernetes::Session};
 /// How long one pass waits for what was deleted to go.
 const PATIENCE: Duration = Duration::from_secs(25);
 const PAUSE: Duration = Duration::from_millis(300);
-/// What users of the virtual cluster may have in its namespace.
-const TENANTS: [&str; 5] = [
-    "Pod",
-    "PersistentVolumeClaim",
-    "Service",
-    "Secret",
-    "ConfigMap",
-];
-
 /// A virtual cluster on its way out.
 pub(super) struct Departure<'a> {
     session: &'a Session,
@@ -135,7 +128,7 @@ impl<'a> Departure<'a> {
         if let Some(tenant) = self.tenant().await? {
             return Ok(Next::Wait(tenant));
         }
-        if let Some(next) = self.removal(others) {
+        if let Some(next) = self.removal([others, self.leases().await?].concat()) {
             return Ok(next);
         }
         if let Some(pod) = self.pod("vcluster-etcd").await? {
@@ -192,55 +185,6 @@ impl<'a> Departure<'a> {
         matches!(part.kind.as_str(), "StatefulSet" | "Deployment") && part.name == self.name()
     }
 
-    async fn pod(&self, app: &str) -> Result<Option<String>, Error> {
-        if self.is_of_others().await? {
-            return Ok(None);
-        }
-        let labels = format!("app={app},release={}", self.name());
-        let pods = self.place.list("Pod", &labels).await?;
-        Ok(pods.first().map(|pod| self.named(&part_of("Pod", pod))))
-    }
-
-    /// Something of the virtual cluster's users, or of the control plane's own making, that garbage
-    /// collection has not come to yet.
-    async fn tenant(&self) -> Result<Option<String>, Error> {
-        if self.is_of_others().await? {
-            return Ok(None);
-        }
-        let labels = format!("vcluster.loft.sh/managed-by={}", self.name());
-        for kind in TENANTS {
-            if let Some(object) = self.place.list(kind, &labels).await?.first() {
-                return Ok(Some(self.named(&part_of(kind, object))));
-            }
-        }
-        for secret in [
-            format!("vc-{}", self.name()),
-            format!("{}-certs", self.name()),
-        ] {
-            let part = Part::new("Secret", &secret);
-            if self.place.read(&part).await?.is_some() {
-                return Ok(Some(self.named(&part)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether a virtual cluster of the same name stays here that is not this resource's.
-    async fn is_of_others(&self) -> Result<bool, Error> {
-        let service = self.place.read(&Part::new("Service", self.name())).await?;
-        Ok(service.is_some_and(|live| Ownership::of(&live, self.owner()) != Ownership::Mine))
-    }
-
-    async fn claims(&self) -> Result<Vec<(Part, Value)>, Error> {
-        if self.desired.parameters.persistence.on_delete == ClaimDeletion::Retain {
-            return Ok(Vec::new());
-        }
-        let kind = "PersistentVolumeClaim";
-        let labels = format!("{OWNER}={}", self.owner());
-        let claims = self.place.list(kind, &labels).await?.into_iter();
-        Ok(claims.map(|claim| (part_of(kind, &claim), claim)).collect())
-    }
-
     async fn namespace(&self) -> Result<Next, Error> {
         if !self.desired.parameters.create_namespace {
             return Ok(Next::Done);
@@ -256,21 +200,6 @@ impl<'a> Departure<'a> {
         }
     }
 
-    /// Whether somebody else keeps something in the namespace.
-    async fn holds_others(&self) -> Result<bool, Error> {
-        for kind in TENANTS.into_iter().chain(["StatefulSet", "Deployment"]) {
-            let objects = self.place.list(kind, "").await?;
-            // Every namespace has this one, made by Kubernetes itself.
-            if objects
-                .iter()
-                .any(|object| object["metadata"]["name"] != "kube-root-ca.crt")
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn named(&self, part: &Part) -> String {
         format!("{} {}/{}", part.kind, self.namespace, part.name)
     }
@@ -282,11 +211,4 @@ impl<'a> Departure<'a> {
     fn owner(&self) -> &str {
         &self.desired.owner.uid
     }
-}
-
-fn part_of(kind: &str, object: &Value) -> Part {
-    Part::new(
-        kind,
-        object["metadata"]["name"].as_str().unwrap_or_default(),
-    )
 }

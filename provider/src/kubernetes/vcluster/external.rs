@@ -53,7 +53,8 @@ impl ExternalClient<VCluster> for Session {
         &self,
         desired: &Desired<VCluster>,
     ) -> Result<ConnectionDetails, ExternalError> {
-        let visit = Visit::to(self, &self.complete(desired))?;
+        let desired = &self.complete(desired);
+        let visit = Visit::to(self, desired)?;
         visit.prepare().await?;
         visit.converge().await?;
         Ok(ConnectionDetails::none())
@@ -64,7 +65,8 @@ impl ExternalClient<VCluster> for Session {
         desired: &Desired<VCluster>,
         _drift: &[Drift],
     ) -> Result<ConnectionDetails, ExternalError> {
-        Visit::to(self, &self.complete(desired))?.converge().await?;
+        let desired = &self.complete(desired);
+        Visit::to(self, desired)?.converge().await?;
         Ok(ConnectionDetails::none())
     }
 

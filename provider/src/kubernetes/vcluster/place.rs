@@ -132,17 +132,18 @@ impl Place {
     }
 }
 
-/// Kinds that are looked at and never applied.
-const LOOKED_AT: [(&str, &str); 3] = [
-    ("ConfigMap", "configmaps"),
-    ("Pod", "pods"),
-    ("PersistentVolumeClaim", "persistentvolumeclaims"),
+/// Kinds that are looked at, or made by the control plane itself, and never applied.
+const OTHERS: [(&str, &str, &str); 4] = [
+    ("ConfigMap", "v1", "configmaps"),
+    ("Lease", "coordination.k8s.io/v1", "leases"),
+    ("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
+    ("Pod", "v1", "pods"),
 ];
 
 fn resource(kind: &str) -> ApiResource {
-    let looked_at = LOOKED_AT.iter().find(|(known, _)| *known == kind);
+    let other = OTHERS.iter().find(|(known, ..)| *known == kind);
     let (api_version, plural) = api_of(kind)
-        .or_else(|| looked_at.map(|(_, plural)| ("v1", *plural)))
+        .or_else(|| other.map(|(_, version, plural)| (*version, *plural)))
         .unwrap_or_default();
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     ApiResource {

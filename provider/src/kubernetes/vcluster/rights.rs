@@ -3,7 +3,7 @@
 use crate::kubernetes::rights::Right;
 
 /// What is asked about when the host cluster refuses something.
-pub(super) const NEEDED: [Right; 27] = [
+pub(super) const NEEDED: [Right; 29] = [
     right("get", "", "secrets"),
     right("create", "", "secrets"),
     right("patch", "", "secrets"),
@@ -31,8 +31,11 @@ pub(super) const NEEDED: [Right; 27] = [
     right("list", "", "pods"),
     right("list", "", "persistentvolumeclaims"),
     right("list", "", "configmaps"),
+    right("list", LEASES, "leases"),
+    right("delete", LEASES, "leases"),
 ];
 
+const LEASES: &str = "coordination.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {

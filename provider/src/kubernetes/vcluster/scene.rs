@@ -10,6 +10,9 @@ use super::{
     rollout, target::Target,
 };
 
+/// Annotation of the control plane's pods with the UID of the Service.
+const SERVICE: &str = "kubernetes.pnats.cloud/service-uid";
+
 /// An object as it is to be, and as it was found.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
@@ -46,10 +49,16 @@ impl Scene {
             },
             live,
         });
+        let mut pieces: Vec<_> = pieces.collect();
+        if let Some(service) = service(&pieces, target.name) {
+            for piece in &mut pieces {
+                piece.hang_on(&service);
+            }
+        }
         let is_mine =
             |(_, live): &(Part, Value)| Ownership::of(live, target.owner) == Ownership::Mine;
         Self {
-            pieces: pieces.collect(),
+            pieces,
             leftovers: leftovers.into_iter().filter(is_mine).collect(),
             claims: Vec::new(),
         }
@@ -117,18 +126,35 @@ impl Scene {
 
     /// Version of vCluster that the workload was last told to run.
     pub(super) fn version(&self) -> Option<String> {
-        let workload = self.pieces.iter().find(|piece| {
-            matches!(
-                piece.manifest.part.kind.as_str(),
-                "StatefulSet" | "Deployment"
-            ) && piece.manifest.body["metadata"]["labels"]["app"] == "vcluster"
-        })?;
+        let workload = self.pieces.iter().find(|piece| piece.is_workload())?;
         let label = workload.live.as_ref()?["metadata"]["labels"]["chart"].as_str()?;
         Some(label.strip_prefix("vcluster-")?.to_owned())
     }
 }
 
 impl Piece {
+    /// Whether it is the control plane's workload.
+    pub(super) fn is_workload(&self) -> bool {
+        let is_workload = matches!(
+            self.manifest.part.kind.as_str(),
+            "StatefulSet" | "Deployment"
+        );
+        is_workload && self.manifest.body["metadata"]["labels"]["app"] == "vcluster"
+    }
+
+    /// Lets the control plane's pods name the Service that their certificates and kubeconfig belong to.
+    /// With a Service that was deleted by hand these are gone, too, and a start is what makes them anew.
+    pub(super) fn hang_on(&mut self, service: &Value) {
+        let uid = &service["metadata"]["uid"];
+        let annotations = "/spec/template/metadata/annotations";
+        if self.is_workload()
+            && uid.is_string()
+            && let Some(annotations) = self.manifest.body.pointer_mut(annotations)
+        {
+            annotations[SERVICE] = uid.clone();
+        }
+    }
+
     /// The fields that differ.
     pub(super) fn drift(&self) -> Vec<Drift> {
         if let Some(live) = &self.live {
@@ -137,6 +163,12 @@ impl Piece {
         let part = self.manifest.part.to_string();
         vec![Drift::plain(part, "present", "absent")]
     }
+}
+
+fn service(pieces: &[Piece], name: &str) -> Option<Value> {
+    let part = Part::new("Service", name);
+    let service = pieces.iter().find(|piece| piece.manifest.part == part)?;
+    service.live.clone()
 }
 
 /// The manifest as it can be applied to what is there: the claims of a `StatefulSet` cannot change, and

@@ -186,7 +186,7 @@ impl<'a> Visit<'a> {
                 .filter(|piece| !piece.drift().is_empty())
             {
                 self.make_way(piece).await?;
-                self.place.apply(&piece.manifest).await?;
+                self.apply(&scene, piece).await?;
             }
             for (part, live) in &scene.leftovers {
                 self.place.delete(part, live).await?;
@@ -194,6 +194,18 @@ impl<'a> Visit<'a> {
             self.grow(&scene).await
         };
         self.explained(converged.await).await
+    }
+
+    /// A workload that comes with a new Service gets to know it before it starts.
+    async fn apply(&self, scene: &Scene, piece: &Piece) -> Result<(), Error> {
+        let name = self.target.name;
+        if !piece.is_workload() || scene.live("Service", name).is_some() {
+            return self.place.apply(&piece.manifest).await;
+        }
+        let mut piece = piece.clone();
+        let service = self.place.read(&Part::new("Service", name)).await?;
+        piece.hang_on(&service.unwrap_or_default());
+        self.place.apply(&piece.manifest).await
     }
 
     /// The role of a binding cannot change, so a binding to another role is deleted first.
