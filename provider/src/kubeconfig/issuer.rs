@@ -143,3 +143,55 @@ fn wrapped(label: &str, der: &[u8]) -> String {
         lines.join("\n")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PublicKeyData,
+    };
+    use x509_cert::der::{Decode, SliceReader, asn1::AnyRef};
+
+    use super::*;
+
+    fn encoded(bytes: &[u8]) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    #[test]
+    fn a_point_of_a_curve_becomes_the_key_it_came_from() {
+        for (algorithm, curve) in [
+            (&PKCS_ECDSA_P256_SHA256, "P-256"),
+            (&PKCS_ECDSA_P384_SHA384, "P-384"),
+        ] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            let (x, y) = key.der_bytes()[1..].split_at(key.der_bytes().len() / 2);
+            let jwk = Key::Ec {
+                crv: curve.into(),
+                x: encoded(x),
+                y: encoded(y),
+            };
+            assert_eq!(pem(&jwk).unwrap(), key.public_key_pem().replace('\r', ""));
+        }
+    }
+
+    #[test]
+    fn modulus_and_exponent_become_the_key_they_came_from() {
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
+        let mut reader = SliceReader::new(key.der_bytes()).unwrap();
+        let sequence = AnyRef::decode(&mut reader).unwrap();
+        let mut numbers = SliceReader::new(sequence.value()).unwrap();
+        let [n, e] = [(); 2].map(|()| UintRef::decode(&mut numbers).unwrap().as_bytes().to_vec());
+        let jwk = Key::Rsa {
+            n: encoded(&n),
+            e: encoded(&e),
+        };
+        assert_eq!(pem(&jwk).unwrap(), key.public_key_pem().replace('\r', ""));
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_left_out() {
+        let set = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}, {"kty": "RSA", "n": "!", "e": "AQAB"}]}"#;
+        let set: KeySet = serde_json::from_str(set).unwrap();
+        assert_eq!(set.keys.iter().filter_map(pem).count(), 0);
+    }
+}

@@ -160,3 +160,49 @@ impl Remote {
         (now.duration_since(served.at) < KIND_LIFE).then(|| served.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use managed::input::Value;
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+    use crate::kubeconfig::Credential;
+
+    fn access(number: usize, ca: &str) -> Access {
+        Access {
+            server: format!("https://cluster-{number}"),
+            tls_server_name: None,
+            ca: Some(ca.to_owned()),
+            credential: Credential::Token(Value::from("t")),
+            disable_compression: false,
+        }
+    }
+
+    fn ca() -> String {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new(vec!["ca".to_owned()]).unwrap();
+        parameters.self_signed(&key).unwrap().pem()
+    }
+
+    #[tokio::test]
+    async fn clients_are_shared_bounded_and_dropped_when_they_are_idle() {
+        let (remotes, ca) = (Remotes::default(), ca());
+        for number in [0, 0, 1] {
+            remotes.open(&access(number, &ca)).unwrap();
+        }
+        assert_eq!(remotes.len(), 2, "one for each kubeconfig");
+        for number in 0..MOST + 20 {
+            remotes.open(&access(number, &ca)).unwrap();
+        }
+        assert_eq!(remotes.len(), MOST);
+        for kept in remotes.kept().values_mut() {
+            kept.used = kept
+                .used
+                .checked_sub(IDLE)
+                .expect("the clock began earlier");
+        }
+        remotes.open(&access(0, &ca)).unwrap();
+        assert_eq!(remotes.len(), 1);
+    }
+}

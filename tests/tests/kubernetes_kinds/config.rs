@@ -39,7 +39,7 @@ fn from_secret() -> Settings {
                 key: "kubeconfig".into(),
             }),
         },
-        allowed_host_namespaces: vec![],
+        ..Settings::default()
     }
 }
 
