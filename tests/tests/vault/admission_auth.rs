@@ -32,6 +32,7 @@ async fn refuses(admission: &Admission, kind: &str, whole: &Value, table: &[(Val
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of refusals")]
 async fn policies_and_mounts_that_cannot_work_are_refused_with_the_reason() {
     let crds = vec![
         crd::managed::<Policy>(),
@@ -105,6 +106,7 @@ async fn policies_and_mounts_that_cannot_work_are_refused_with_the_reason() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of refusals")]
 async fn configurations_and_roles_that_let_in_too_many_are_refused_with_the_reason() {
     let crds = vec![
         crd::managed::<KubernetesAuthConfig>(),

@@ -135,7 +135,7 @@ fn login(plan: &Plan, observed: &Observed, last: Option<VaultLoginStatus>) -> Va
         role: plan.vault_name.clone(),
         policy: plan.vault_name.clone(),
         audience: AUDIENCE.into(),
-        tried_at: tried_at(plan, observed).or(last.and_then(|last| last.tried_at)),
+        tried_at: tried_at(plan, observed).or_else(|| last.and_then(|last| last.tried_at)),
     }
 }
 
