@@ -76,10 +76,12 @@ impl Admission {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as json! takes it")]
 fn remote(manifest: Value) -> Value {
     json!({"forProvider": {"kubeconfigSecretRef": {"name": "a", "key": "b"}, "manifest": manifest}})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as json! takes it")]
 fn argo(more: Value) -> Value {
     let mut parameters = json!({"kubeconfigSecretRef": {"name": "a", "key": "b"}, "name": "dev"});
     for (field, value) in more.as_object().unwrap() {

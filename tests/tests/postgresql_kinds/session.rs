@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use managed::ConnectionDetails;
 use managed::input::Value;
 use provider_tenancy::postgresql::{
     Address, Database, DefaultPrivileges, Grant, Role, Session, Tls,
@@ -14,7 +15,7 @@ use provider_tenancy::postgresql::{
 };
 
 use crate::{
-    pass::{apply, drift, empty_secret, remove, wanted},
+    pass::{apply, drift, remove, wanted},
     server::{Server, address, on_every_server, on_one_server},
 };
 
@@ -194,21 +195,22 @@ struct Tenant {
     default: managed::external::Desired<DefaultPrivileges>,
 }
 
+fn member_of(owner: &str) -> RoleParameters {
+    RoleParameters {
+        privileges: RolePrivileges {
+            login: Some(true),
+            ..RolePrivileges::default()
+        },
+        member_of: vec![Membership::of(owner)],
+        ..RoleParameters::default()
+    }
+}
+
 async fn tenant(server: &Server) -> Tenant {
     let mut owner = wanted::<Role>(&server.name("owner"), RoleParameters::default());
     apply(&server.session, &mut owner).await;
-    let mut login = wanted::<Role>(
-        &server.name("app"),
-        RoleParameters {
-            privileges: RolePrivileges {
-                login: Some(true),
-                ..RolePrivileges::default()
-            },
-            member_of: vec![Membership::of(&owner.external_name)],
-            ..RoleParameters::default()
-        },
-    );
-    login.connection = Some(empty_secret());
+    let mut login = wanted::<Role>(&server.name("app"), member_of(&owner.external_name));
+    login.connection = Some(ConnectionDetails::none());
     apply(&server.session, &mut login).await;
     let mut database = wanted::<Database>(
         &server.name("d"),

@@ -151,9 +151,9 @@ path "auth/{prefix}-*" {{ capabilities = ["create", "read", "update", "delete", 
 /// A resource of this kind whose owner has this UID.
 pub(crate) fn owned<K: Kind>(uid: &str, parameters: K::Parameters) -> Desired<K> {
     let mut desired = pass::wanted::<K>("app", parameters);
-    desired.owner.uid = uid.to_owned();
+    uid.clone_into(&mut desired.owner.uid);
     desired.owner.namespace = "team".into();
-    desired.owner.name = uid.to_owned();
+    uid.clone_into(&mut desired.owner.name);
     desired.owner.kind = format!("{}.{}", K::KIND.to_lowercase(), K::GROUP);
     desired
 }
