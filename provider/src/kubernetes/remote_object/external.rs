@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// How often it is tried when the object's own controller writes in between.
+const ATTEMPTS: u32 = 5;
+
 impl ExternalClient<RemoteObject> for Session {
     async fn observe(
         &self,
@@ -47,16 +50,13 @@ impl ExternalClient<RemoteObject> for Session {
     ) -> Result<ConnectionDetails, ExternalError> {
         let wanted = Wanted::of(desired)?;
         let (_, remote) = self.cluster(desired)?;
-        let live = remote.get(&wanted.object).await?;
-        let mut manifest = wanted.manifest.clone();
-        if let Some(live) = live {
-            check(desired, &wanted.object, &live)?;
-            // Nobody may take it over between the check and the change.
-            manifest["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        for _ in 1..ATTEMPTS {
+            match apply(desired, &wanted, &remote).await? {
+                Err(error) if error.is(Reason::Conflict) => {}
+                applied => return finished(&wanted, applied),
+            }
         }
-        let applied = remote.apply(&wanted.object, &manifest).await;
-        applied.map_err(|error| withheld(&wanted, error))?;
-        Ok(ConnectionDetails::none())
+        finished(&wanted, apply(desired, &wanted, &remote).await?)
     }
 
     async fn update(
@@ -122,6 +122,29 @@ impl Session {
         let mine = |live: &Json| Mark::of(&desired.owner).judge(live) == Ownership::Mine;
         Ok(live.filter(mine).map(|live| (remote, object, live)))
     }
+}
+
+/// Looks, checks whose it is, and applies. The outer result is the check's, the inner the server's.
+async fn apply(
+    desired: &Desired<RemoteObject>,
+    wanted: &Wanted,
+    remote: &Remote,
+) -> Result<Result<Json, Error>, ExternalError> {
+    let mut manifest = wanted.manifest.clone();
+    if let Some(live) = remote.get(&wanted.object).await? {
+        check(desired, &wanted.object, &live)?;
+        // Nobody may take it over between the check and the change.
+        manifest["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+    }
+    Ok(remote.apply(&wanted.object, &manifest).await)
+}
+
+fn finished(
+    wanted: &Wanted,
+    applied: Result<Json, Error>,
+) -> Result<ConnectionDetails, ExternalError> {
+    applied.map_err(|error| withheld(wanted, error))?;
+    Ok(ConnectionDetails::none())
 }
 
 fn check(
