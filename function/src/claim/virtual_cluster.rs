@@ -283,7 +283,7 @@ pub struct KubeconfigSecretRef {
 #[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
-    "self.namespace == oldSelf.namespace",
+    "self.__namespace__ == oldSelf.__namespace__",
     "argocd.namespace cannot be changed; make a new claim"
 ))]
 pub struct ArgocdSpec {
