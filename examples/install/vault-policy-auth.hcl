@@ -29,3 +29,23 @@ path "sys/auth/vcluster-*" {
 path "auth/vcluster-*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }
+
+# The credentials of clusters, as the claim VirtualCluster registers them.
+path "secret/data/clusters/*" {
+  capabilities = ["create", "read", "update"]
+}
+path "secret/metadata/clusters/*" {
+  capabilities = ["read", "patch"]
+}
+path "secret/delete/clusters/*" {
+  capabilities = ["update"]
+}
+path "secret/data/ci-cd/argocd/cluster-credentials/*" {
+  capabilities = ["create", "read", "update"]
+}
+path "secret/metadata/ci-cd/argocd/cluster-credentials/*" {
+  capabilities = ["read", "patch"]
+}
+path "secret/delete/ci-cd/argocd/cluster-credentials/*" {
+  capabilities = ["update"]
+}

@@ -17,7 +17,7 @@ use xtask::oci;
 use xtask::registry::{self, Reference};
 use xtask::xpkg::{self, PACKAGES, Package};
 
-use self::configuration::{CLAIMS, switch};
+use self::configuration::{CLAIMS, CLUSTERS, switch};
 pub use self::configuration::{Flavour, flavour, is_installed};
 use crate::{CROSSPLANE_NAMESPACE, Testbed, image, wait};
 
@@ -261,6 +261,8 @@ async fn wait_established(testbed: &Testbed) -> anyhow::Result<()> {
     );
     for name in [
         CLAIMS,
+        CLUSTERS,
+        "vclusters.kubernetes.pnats.cloud",
         "roles.postgresql.pnats.cloud",
         "clusterproviderconfigs.vault.pnats.cloud",
     ] {

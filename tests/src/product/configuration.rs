@@ -9,6 +9,7 @@ use super::{PATIENCE, Tags, api, manifest_from, wait_healthy};
 use crate::{Testbed, wait};
 
 /// Name of the CRD of what users write, under both configurations.
+pub(super) const CLUSTERS: &str = "virtualclusters.cluster.pnats.cloud";
 pub(super) const CLAIMS: &str = "postgresqlinstances.database.pnats.cloud";
 
 /// Which of the two configurations is installed.
@@ -114,18 +115,27 @@ async fn remove_claims(testbed: &Testbed) -> anyhow::Result<()> {
         "v1",
         "CustomResourceDefinition",
     );
-    if crds.get_opt(CLAIMS).await?.is_some() {
-        let delete = ["delete", CLAIMS, "--all-namespaces", "--all"];
-        testbed
-            .kubectl(&[&delete[..], &["--timeout=2m"]].concat())
-            .await?;
+    for claims in [CLAIMS, CLUSTERS] {
+        if crds.get_opt(claims).await?.is_some() {
+            let delete = ["delete", claims, "--all-namespaces", "--all"];
+            testbed
+                .kubectl(&[&delete[..], &["--timeout=2m"]].concat())
+                .await?;
+        }
     }
     Ok(())
 }
 
 async fn wait_undefined(testbed: &Testbed, flavour: Flavour) -> anyhow::Result<()> {
     let definitions = definitions(testbed);
-    wait::wait_gone(&definitions, flavour.definition(), PATIENCE).await
+    let clusters = match flavour {
+        Flavour::Namespaced => CLUSTERS,
+        Flavour::Claims => "xvirtualclusters.cluster.pnats.cloud",
+    };
+    for name in [flavour.definition(), clusters] {
+        wait::wait_gone(&definitions, name, PATIENCE).await?;
+    }
+    Ok(())
 }
 
 fn definitions(testbed: &Testbed) -> Api<DynamicObject> {
