@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use super::{PATIENCE, Tags, api, manifest_from, wait_healthy};
 use crate::{Testbed, wait};
 
-/// Name of the CRD of what users write, under both configurations.
+/// Names of the CRDs of what users write, under both configurations.
 pub(super) const CLUSTERS: &str = "virtualclusters.cluster.pnats.cloud";
 pub(super) const CLAIMS: &str = "postgresqlinstances.database.pnats.cloud";
 
