@@ -6,9 +6,9 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
 /// Events of one object that may be made at once.
-const BURST: u32 = 25;
+const BURST: u32 = 100;
 /// How long until another may be.
-const REFILL: Duration = Duration::from_mins(5);
+const REFILL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Allowance {
