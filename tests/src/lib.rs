@@ -7,6 +7,7 @@
 //! PostgreSQL and OpenBao are processes of the host, which pods reach as [`POSTGRES_SERVICE`] and [`VAULT_SERVICE`].
 //! [`lifecycle`](self) decides what to start; each server has a module of its own; `cleanup` knows every trace.
 
+mod admission;
 mod cache;
 mod cgroup;
 mod cleanup;
@@ -43,6 +44,7 @@ mod tools;
 mod turn;
 mod wait;
 
+pub use admission::Admission;
 pub use crossplane::CROSSPLANE_NAMESPACE;
 pub use host_process::HostProcess;
 pub use host_provider::HostProvider;

@@ -1,62 +1,15 @@
 //! What the API server refuses before anything reaches the provider.
-//!
-//! The CRD is installed under a group of the test's own, so that no running provider sees it.
 
 use managed::crd;
 use provider_tenancy::kubernetes::VCluster;
 use serde_json::{Value, json};
-use testbed::{Namespace, Testbed};
-
-struct Admission {
-    testbed: Testbed,
-    namespace: Namespace,
-    group: String,
-}
-
-impl Admission {
-    async fn new() -> Self {
-        let testbed = Testbed::shared().await.unwrap();
-        let namespace = testbed.namespace("admission").await.unwrap();
-        let group = format!("{}.example.org", namespace.name());
-        let mut crd = crd::managed::<VCluster>();
-        crd.spec.group.clone_from(&group);
-        let name = format!("vclusters.{group}");
-        crd.metadata.name = Some(name.clone());
-        let crd = serde_json::to_string(&crd).unwrap();
-        testbed.apply(&crd).await.unwrap();
-        let crd = format!("crd/{name}");
-        let wait = ["wait", "--for=condition=Established", "--timeout=30s", &crd];
-        testbed.kubectl(&wait).await.unwrap();
-        Self {
-            testbed,
-            namespace,
-            group,
-        }
-    }
-
-    async fn apply(&self, parameters: &Value) -> Result<(), String> {
-        let manifest = json!({
-            "apiVersion": format!("{}/v1alpha1", self.group),
-            "kind": "VCluster",
-            "metadata": {"name": "dev", "namespace": self.namespace.name()},
-            "spec": {"forProvider": parameters},
-        });
-        let applied = self.testbed.apply(&manifest.to_string()).await;
-        applied.map_err(|error| format!("{error:#}"))
-    }
-
-    async fn finish(self) {
-        let crd = format!("vclusters.{}", self.group);
-        self.testbed
-            .kubectl(&["delete", "crd", &crd])
-            .await
-            .unwrap();
-    }
-}
+use testbed::Admission;
 
 #[tokio::test]
 async fn a_spec_that_cannot_work_is_refused_with_what_to_do() {
-    let admission = Admission::new().await;
+    let admission = Admission::new(vec![crd::managed::<VCluster>()])
+        .await
+        .unwrap();
     let table = [
         (json!({"version": "latest"}), "version"),
         (
@@ -83,24 +36,28 @@ async fn a_spec_that_cannot_work_is_refused_with_what_to_do() {
         ),
     ];
     for (parameters, words) in table {
-        let refused = admission.apply(&with(&parameters)).await.unwrap_err();
-        assert!(refused.contains(words), "{words}: {refused}");
+        admission
+            .refuses("VCluster", &with(&parameters), words)
+            .await
+            .unwrap();
     }
-    admission.finish().await;
+    admission.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused_and_a_volume_may_grow() {
-    let admission = Admission::new().await;
+    let admission = Admission::new(vec![crd::managed::<VCluster>()])
+        .await
+        .unwrap();
     let first = with(&json!({
         "namespace": "vc-dev",
         "persistence": {"size": "5Gi", "storageClassName": "fast"},
         "config": {"logging": {"encoding": "json"}},
     }));
-    admission.apply(&first).await.unwrap();
+    admission.apply("VCluster", "dev", &first).await.unwrap();
     let changed = |path: &str, value: Value| {
         let mut parameters = first.clone();
-        *parameters.pointer_mut(path).unwrap() = value;
+        *parameters["forProvider"].pointer_mut(path).unwrap() = value;
         parameters
     };
     let another = "make another VCluster";
@@ -120,18 +77,21 @@ async fn what_cannot_be_changed_is_refused_and_a_volume_may_grow() {
         ),
     ];
     for (parameters, words) in table {
-        let refused = admission.apply(&parameters).await.unwrap_err();
+        let refused = admission
+            .apply("VCluster", "dev", &parameters)
+            .await
+            .unwrap_err();
         assert!(refused.contains(words), "{words}: {refused}");
     }
     let grown = changed("/persistence/size", json!("10Gi"));
-    admission.apply(&grown).await.unwrap();
-    admission.finish().await;
+    admission.apply("VCluster", "dev", &grown).await.unwrap();
+    admission.finish().await.unwrap();
 }
 
-/// The least that is needed, and this.
+/// A spec with the least that is needed, and this.
 fn with(more: &Value) -> Value {
     let mut parameters = json!({"version": "0.36.1"});
     let more = more.as_object().cloned().unwrap_or_default();
     parameters.as_object_mut().unwrap().extend(more);
-    parameters
+    json!({"forProvider": parameters})
 }
