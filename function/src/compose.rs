@@ -70,6 +70,8 @@ pub enum Aspect {
     Access,
     /// Credentials in Vault.
     Vault,
+    /// Credentials inside a cluster.
+    Delivery,
     /// The cluster.
     Cluster,
     /// What is made inside the cluster.

@@ -15,4 +15,6 @@ pub mod kubernetes;
 pub mod postgresql;
 #[cfg(feature = "backends")]
 pub mod run;
+#[cfg(feature = "backends")]
+mod template;
 pub mod vault;

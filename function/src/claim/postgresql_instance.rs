@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Claim, Column, DeletionPolicy, Environment};
 
+mod delivery;
+
+pub use delivery::{ClusterDelivery, DeliverSpec, DeliveryStatus};
+
 /// A database on a shared `PostgreSQL` server.
 #[derive(Clone, Copy, Debug)]
 pub struct PostgresqlInstance;
@@ -95,6 +99,9 @@ pub struct PostgresqlInstanceSpec {
     /// Where the credentials are put.
     #[serde(default)]
     pub vault: VaultSpec,
+    /// Further places the credentials are brought to. Default: none.
+    #[serde(default)]
+    pub deliver: DeliverSpec,
     /// Servers that are used.
     #[serde(default)]
     pub provider_configs: ProviderConfigs,
@@ -217,6 +224,10 @@ pub struct ProviderConfigs {
     /// Vault or `OpenBao`. Default: the `ClusterProviderConfig` `default` of `vault.pnats.cloud`.
     #[serde(default)]
     pub vault: ConfigRef,
+    /// Host cluster, when credentials are delivered to a cluster. Default: the `ClusterProviderConfig`
+    /// `default` of `kubernetes.pnats.cloud`.
+    #[serde(default)]
+    pub kubernetes: ConfigRef,
 }
 
 /// `status` of a `PostgreSQLInstance`.
@@ -236,6 +247,9 @@ pub struct PostgresqlInstanceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub access: Vec<AccessStatus>,
+    /// The Secret inside a cluster, when one is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryStatus>,
 }
 
 /// The database and its address.

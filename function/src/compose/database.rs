@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod credential;
+mod delivery;
 mod plan;
 mod privilege;
 mod report;
@@ -33,7 +34,7 @@ mod role;
 pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
     let plan = Plan::of(observed)?;
     let resources = resources(&plan, observed);
-    let conditions = report::conditions(&plan, &resources);
+    let conditions = report::conditions(&plan, observed, &resources);
     Ok(Composition {
         status: report::status(&plan, observed, &resources),
         events: outlook::events(observed, &conditions),
@@ -65,6 +66,7 @@ fn resources(plan: &Plan, observed: &Observed) -> Vec<Composed> {
         let logins = plan.logins.iter();
         resources.extend(logins.map(|login| credential::composed(plan, observed, login)));
     }
+    resources.extend(delivery::composed(plan, observed));
     resources
 }
 

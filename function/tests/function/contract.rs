@@ -7,7 +7,7 @@ use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse, Seve
 use function_tenancy::run;
 use serde_json::{Value, json};
 
-const CLAIMS: [&str; 10] = [
+const CLAIMS: [&str; 11] = [
     "minimal",
     "three_logins",
     "vault_disabled",
@@ -15,6 +15,7 @@ const CLAIMS: [&str; 10] = [
     "orphan",
     "classic_claim",
     "long_names",
+    "delivered",
     "earlier_function",
     "cluster_minimal",
     "cluster_existing",
@@ -215,6 +216,44 @@ fn another_first_login_keeps_the_secret_at_the_path_of_the_claim() {
 }
 
 #[test]
+fn credentials_delivered_to_another_place_leave_the_old_one() {
+    let delivered = |cluster: &str, namespace: &str| {
+        let place = json!({"name": cluster, "namespace": namespace});
+        let request = with_spec(|spec| spec["deliver"]["virtualCluster"] = place);
+        let remote = |resource: &&String| resource.starts_with("deliver-");
+        let keys: Vec<_> = keys(&run(&request))
+            .iter()
+            .filter(remote)
+            .cloned()
+            .collect();
+        assert_eq!(keys.len(), 1);
+        keys
+    };
+    let places =
+        [("a", "b"), ("a", "c"), ("c", "b")].map(|(cluster, inside)| delivered(cluster, inside));
+    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), 3);
+    assert_eq!(places[0], delivered("a", "b"));
+}
+
+#[test]
+fn a_delivery_that_is_not_wanted_any_more_is_said_to_be_off() {
+    let mut request = settled(&request("delivered"));
+    let composite = request.observed.as_mut().unwrap().composite.as_mut();
+    change(composite.unwrap(), |composite| {
+        composite["spec"].as_object_mut().unwrap().remove("deliver");
+    });
+    let response = run(&request);
+    let delivered = |response: &RunFunctionResponse| {
+        let mut conditions = response.conditions.iter();
+        conditions
+            .find(|condition| condition.r#type == "CredentialsDelivered")
+            .map(|condition| condition.reason.clone())
+    };
+    assert_eq!(delivered(&response).as_deref(), Some("Disabled"));
+    assert_eq!(delivered(&run(&self::request("minimal"))), None);
+}
+
+#[test]
 fn a_refusal_names_the_field() {
     let twice = json!([{"name": "a", "profile": "owner"}, {"name": "a", "profile": "owner"}]);
     let cases = [
@@ -239,6 +278,11 @@ fn a_refusal_names_the_field() {
             "spec.access[0].profile: unknown variant",
         ),
         ("vault", json!({"path": "a/../b"}), "spec.vault.path: "),
+        (
+            "deliver",
+            json!({"virtualCluster": {"name": "team", "access": "nobody"}}),
+            "spec.deliver.virtualCluster.access: \"nobody\" is no login of this claim",
+        ),
     ];
     for (field, value, expected) in cases {
         let message = refusal(&with_spec(|spec| spec[field] = value));

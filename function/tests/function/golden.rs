@@ -76,6 +76,15 @@ fn what_an_earlier_function_wants_stays() {
 }
 
 #[test]
+fn credentials_inside_a_cluster() {
+    in_full("delivered");
+    golden(
+        "delivered_ready",
+        &outlook(&run(&settled(&request("delivered")))),
+    );
+}
+
+#[test]
 fn everything_is_ready() {
     golden(
         "minimal_ready",

@@ -27,6 +27,8 @@ mod external;
 #[cfg(feature = "backends")]
 mod readiness;
 #[cfg(feature = "backends")]
+mod value;
+#[cfg(feature = "backends")]
 mod wanted;
 
 /// One object in a cluster behind a kubeconfig.
@@ -59,7 +61,7 @@ pub struct RemoteObjectParameters {
     /// `status`. Fields it does not name are left alone. A Secret's values come from `values` only.
     #[schemars(schema_with = "manifest_schema")]
     pub manifest: Json,
-    /// Secret values that are put into the manifest. They are followed when they change.
+    /// Values that are put into the manifest. Those from Secrets are followed when they change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub values: Vec<ManifestValue>,
@@ -75,9 +77,13 @@ pub struct RemoteObjectParameters {
     pub adopt: Adopt,
 }
 
-/// A secret value in the manifest.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+/// A value in the manifest: exactly one of `secretKeyRef` and `template`.
+#[derive(Clone, Debug, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.secretKeyRef) != has(self.template)",
+    "set exactly one of secretKeyRef and template"
+))]
 pub struct ManifestValue {
     /// Where in the manifest: names separated by dots, indices and names with other characters in
     /// brackets, such as `data["tls.key"]` or `spec.env[0].value`. Below `data` of a Secret the value
@@ -85,7 +91,35 @@ pub struct ManifestValue {
     #[schemars(length(min = 1, max = 512))]
     pub to_field_path: String,
     /// The key of a Secret in the namespace of this resource.
-    pub secret_key_ref: SecretKeyRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKeyRef>,
+    /// Text in which `{{ path }}` stands for the value with that `toFieldPath`, and
+    /// `{{ path | urlencode }}` for that value as a part of a URL, such as
+    /// `redis://:{{ data.password | urlencode }}@cache:6379`. Text without placeholders is the value
+    /// itself; whoever may read this resource can see it. An unknown path is an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub template: Option<String>,
+}
+
+impl ManifestValue {
+    /// The key of a Secret.
+    pub fn secret(to_field_path: impl Into<String>, reference: SecretKeyRef) -> Self {
+        Self {
+            to_field_path: to_field_path.into(),
+            secret_key_ref: Some(reference),
+            template: None,
+        }
+    }
+
+    /// Text with placeholders for other values, or none.
+    pub fn template(to_field_path: impl Into<String>, template: impl Into<String>) -> Self {
+        Self {
+            to_field_path: to_field_path.into(),
+            secret_key_ref: None,
+            template: Some(template.into()),
+        }
+    }
 }
 
 /// When the object counts as ready.
@@ -222,7 +256,8 @@ impl Kind for RemoteObject {
     type Observation = RemoteObjectObservation;
 
     fn inputs(parameters: &Self::Parameters) -> Inputs {
-        let values = parameters.values.iter().map(|value| &value.secret_key_ref);
+        let values = parameters.values.iter();
+        let values = values.filter_map(|value| value.secret_key_ref.as_ref());
         [&parameters.kubeconfig_secret_ref]
             .into_iter()
             .chain(values)

@@ -31,8 +31,6 @@ mod external;
 #[cfg(feature = "backends")]
 mod owner;
 mod source;
-#[cfg(feature = "backends")]
-mod template;
 
 use super::PATH_RULE;
 pub use super::adoption::Adopt;

@@ -41,10 +41,8 @@ fn with_secret(
         name: "source".into(),
         key: "password".into(),
     };
-    object.0.parameters.values.push(ManifestValue {
-        to_field_path: path.into(),
-        secret_key_ref: reference.clone(),
-    });
+    let value = ManifestValue::secret(path, reference.clone());
+    object.0.parameters.values.push(value);
     object
         .0
         .inputs

@@ -16,11 +16,19 @@ use crate::{
 
 /// How clients are told to connect: encrypted, and refusing a server without TLS. Checking the
 /// server's certificate needs its CA, which only the client's own host can hold.
-const SSL_MODE: &str = "require";
+pub(super) const SSL_MODE: &str = "require";
 
-/// A URL that libpq and every driver built like it understands.
-const URL: &str = "postgresql://{{ username | urlencode }}:{{ password | urlencode }}@{{ host }}:{{ port }}\
-                   /{{ database | urlencode }}?sslmode={{ sslmode }}";
+/// A URL that libpq and every driver built like it understands, of values whose names begin so.
+pub(super) fn url(start: &str) -> String {
+    let part = |name: &str| format!("{{{{ {start}{name} | urlencode }}}}");
+    let host = format!("{{{{ {start}host }}}}:{{{{ {start}port }}}}");
+    format!(
+        "postgresql://{}:{}@{host}/{}?sslmode={{{{ {start}sslmode }}}}",
+        part("username"),
+        part("password"),
+        part("database"),
+    )
+}
 
 /// The `KVSecret` of a login.
 pub(super) fn composed(plan: &Plan, observed: &Observed, login: &Login) -> Composed {
@@ -41,7 +49,7 @@ fn secret(plan: &Plan, login: &Login) -> ManagedResource<KvSecret> {
         ("username", from_secret("username")),
         ("password", from_secret("password")),
         ("sslmode", ValueSource::literal(SSL_MODE)),
-        ("url", ValueSource::template(URL)),
+        ("url", ValueSource::template(url(""))),
     ];
     let mut parameters = KvSecretParameters::new(&login.vault_path, data);
     parameters.mount.clone_from(&plan.spec.vault.mount);

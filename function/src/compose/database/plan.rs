@@ -8,6 +8,10 @@ use crate::{
     observed::Observed,
 };
 
+mod delivery;
+
+pub(super) use delivery::Delivery;
+
 /// Names of the groups; no login may be called so.
 const GROUPS: [&str; 3] = ["owners", "writers", "readers"];
 
@@ -26,6 +30,8 @@ pub(super) struct Plan {
     pub(super) owners: Group,
     /// The logins, in the order of the spec; at least one.
     pub(super) logins: Vec<Login>,
+    /// The Secret inside a cluster.
+    pub(super) delivery: Option<Delivery>,
 }
 
 /// The database.
@@ -74,10 +80,12 @@ impl Plan {
         let spec: PostgresqlInstanceSpec = spec(observed)?;
         let service = spec.service.clone().unwrap_or_else(|| origin.name.clone());
         check(&spec, &service)?;
+        let logins = logins(&spec, &origin.namespace, &service);
         let plan = Self {
             database: Place::of(&spec, &origin.namespace, &service),
             owners: Group::of(&spec, &origin.namespace, &service, Profile::Owner),
-            logins: logins(&spec, &origin.namespace, &service),
+            delivery: Delivery::of(&spec.deliver, &logins)?,
+            logins,
             namespace: origin.namespace,
             service,
             spec,

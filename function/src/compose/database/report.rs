@@ -3,12 +3,12 @@
 //! What is known about something that cannot be seen right now stays in the status: an address does
 //! not become wrong because the provider could not look.
 
-use managed::condition::Truth;
+use managed::condition::{self, Truth};
 use provider_tenancy::{postgresql::Database, vault::KvSecret};
 use serde_json::Value;
 
 use super::{
-    DATABASE_KEY,
+    DATABASE_KEY, delivery,
     plan::{Login, Plan},
 };
 use crate::{
@@ -24,11 +24,18 @@ pub(super) const ACCESS_READY: &str = "AccessReady";
 /// The credentials of every login are in Vault.
 pub(super) const CREDENTIALS_IN_VAULT: &str = "CredentialsInVault";
 
+/// The credentials are inside the cluster they are delivered to.
+pub(super) const CREDENTIALS_DELIVERED: &str = "CredentialsDelivered";
+
 /// The conditions of the claim.
-pub(super) fn conditions(plan: &Plan, resources: &[Composed]) -> Vec<Condition> {
+pub(super) fn conditions(
+    plan: &Plan,
+    observed: &Observed,
+    resources: &[Composed],
+) -> Vec<Condition> {
     let database = &plan.database.name;
     let logins = plan.logins.len();
-    vec![
+    let mut conditions = vec![
         Condition::of(
             DATABASE_READY,
             Aspect::Database,
@@ -42,7 +49,36 @@ pub(super) fn conditions(plan: &Plan, resources: &[Composed]) -> Vec<Condition> 
             &format!("{} can log in", counted(logins, "role")),
         ),
         credentials(plan, resources),
-    ]
+    ];
+    conditions.extend(delivered(plan, observed, resources));
+    conditions
+}
+
+/// Most claims deliver nothing; one that did says that it does not any more.
+fn delivered(plan: &Plan, observed: &Observed, resources: &[Composed]) -> Option<Condition> {
+    if let Some(delivery) = &plan.delivery {
+        let ready = format!(
+            "credentials are in Secret {}/{} of virtual cluster {}",
+            delivery.namespace, delivery.secret, delivery.cluster
+        );
+        let aspect = Aspect::Delivery;
+        return Some(Condition::of(
+            CREDENTIALS_DELIVERED,
+            aspect,
+            resources,
+            &ready,
+        ));
+    }
+    let before = observed.composite.conditions();
+    condition::find(&before, CREDENTIALS_DELIVERED)?;
+    Some(Condition {
+        kind: CREDENTIALS_DELIVERED,
+        status: Truth::False,
+        reason: "Disabled".into(),
+        message:
+            "spec.deliver.virtualCluster is not set; set it to have the credentials in a cluster"
+                .into(),
+    })
 }
 
 fn credentials(plan: &Plan, resources: &[Composed]) -> Condition {
@@ -84,6 +120,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed, resources: &[Composed]) -
             .iter()
             .map(|login| access(plan, observed, login, &last.access))
             .collect(),
+        delivery: delivery::status(plan),
     };
     serde_json::to_value(status).expect("a status is JSON")
 }

@@ -1,13 +1,13 @@
 //! From the parameters to the manifest that is applied: checked, filled with secrets, marked. Pure.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use managed::{
-    external::{Desired, ExternalError},
-    input::Value,
-};
+use managed::external::{Desired, ExternalError};
 use serde_json::{Map, Value as Json, json};
 
-use super::{ManifestValue, RemoteObject};
+use super::{
+    RemoteObject,
+    value::{self, Filled},
+};
 use crate::kubernetes::{
     manifest::{Mark, pruned, set},
     object::ObjectRef,
@@ -44,15 +44,8 @@ impl Wanted {
             secrets: Vec::new(),
         };
         wanted.check()?;
-        for value in &parameters.values {
-            let secret = desired
-                .inputs
-                .secret(&value.secret_key_ref)
-                .ok_or_else(|| {
-                    let name = format!("Secret {}", value.secret_key_ref.name);
-                    ExternalError::blocked(&name, format!("{name} does not exist"), "create it")
-                })?;
-            wanted.put(value, secret)?;
+        for value in value::filled(&parameters.values, &desired.inputs)? {
+            wanted.put(&value)?;
         }
         wanted.encode();
         Mark::of(&desired.owner).put(&mut wanted.manifest);
@@ -84,37 +77,40 @@ impl Wanted {
         Ok(())
     }
 
-    fn put(&mut self, value: &ManifestValue, secret: &Value) -> Result<(), ExternalError> {
-        let path = &value.to_field_path;
-        let is_data = self.is_secret && (path.starts_with("data.") || path.starts_with("data["));
-        let text = if is_data {
-            BASE64_STANDARD.encode(secret.expose())
-        } else {
-            let text = secret.expose_str().ok_or_else(|| {
-                invalid(
-                    format!("the value for {path} is not text"),
-                    "use data of a Secret",
-                )
-            })?;
-            text.to_owned()
-        };
+    fn put(&mut self, filled: &Filled<'_>) -> Result<(), ExternalError> {
+        let text = self.text(filled)?;
         for reserved in ["apiVersion", "kind", "metadata", "status"] {
-            if path.split(['.', '[']).next() == Some(reserved) {
+            if filled.path.split(['.', '[']).next() == Some(reserved) {
                 return Err(invalid(
-                    format!("toFieldPath {path} leads into {reserved}"),
-                    "put secrets into spec or data only",
+                    format!("toFieldPath {} leads into {reserved}", filled.path),
+                    "put values into spec or data only",
                 ));
             }
         }
-        set(&mut self.manifest, path, text.clone().into()).ok_or_else(|| {
+        set(&mut self.manifest, filled.path, text.clone().into()).ok_or_else(|| {
             invalid(
-                format!("toFieldPath {path} leads nowhere"),
+                format!("toFieldPath {} leads nowhere", filled.path),
                 "correct toFieldPath",
             )
         })?;
-        self.secrets.push(text);
-        self.secrets.push(BASE64_STANDARD.encode(secret.expose()));
+        if filled.is_secret {
+            let encoded = BASE64_STANDARD.encode(filled.value.expose());
+            self.secrets.extend([text, encoded]);
+        }
         Ok(())
+    }
+
+    /// A value as its place in the manifest takes it.
+    fn text(&self, filled: &Filled<'_>) -> Result<String, ExternalError> {
+        let path = filled.path;
+        if self.is_secret && (path.starts_with("data.") || path.starts_with("data[")) {
+            return Ok(BASE64_STANDARD.encode(filled.value.expose()));
+        }
+        let text = filled.value.expose_str().map(str::to_owned);
+        text.ok_or_else(|| {
+            let cause = format!("the value for {path} is not text");
+            invalid(cause, "use data of a Secret")
+        })
     }
 
     /// `stringData` is write-only: what it says is compared, and taken back, as `data`.

@@ -13,8 +13,8 @@ use managed::{
 use super::{
     KvSecretParameters,
     source::{Encoding, ValueSource},
-    template,
 };
+use crate::template;
 
 /// Keys and values; `Debug` shows the keys only.
 pub(super) type Wanted = BTreeMap<String, Value>;

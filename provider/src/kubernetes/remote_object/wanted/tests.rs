@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use managed::{
     external::Owner,
-    input::{Resolved, SecretKeyRef},
+    input::{Resolved, SecretKeyRef, Value},
 };
 
 use super::*;
-use crate::kubernetes::remote_object::{RemoteObjectObservation, RemoteObjectParameters};
+use crate::kubernetes::remote_object::{
+    ManifestValue, RemoteObjectObservation, RemoteObjectParameters,
+};
 
 fn key(key: &str) -> SecretKeyRef {
     SecretKeyRef {
@@ -17,17 +19,27 @@ fn key(key: &str) -> SecretKeyRef {
     }
 }
 
-fn wanted(manifest: Json, values: &[(&str, &str)]) -> Result<Wanted, ExternalError> {
+fn wanted(manifest: Json, secrets: &[(&str, &str)]) -> Result<Wanted, ExternalError> {
+    filled(manifest, secrets, &[])
+}
+
+fn filled(
+    manifest: Json,
+    secrets: &[(&str, &str)],
+    templates: &[(&str, &str)],
+) -> Result<Wanted, ExternalError> {
     let mut parameters = RemoteObjectParameters::new(key("kubeconfig"), manifest);
     let mut inputs = Resolved::default();
-    for (path, secret) in values {
+    for (path, secret) in secrets {
         let reference = key(path);
         inputs.insert(managed::Input::secret(&reference), Value::from(*secret));
-        parameters.values.push(ManifestValue {
-            to_field_path: (*path).to_owned(),
-            secret_key_ref: reference,
-        });
+        parameters
+            .values
+            .push(ManifestValue::secret(*path, reference));
     }
+    let templates = templates.iter();
+    let templates = templates.map(|(path, text)| ManifestValue::template(*path, *text));
+    parameters.values.extend(templates);
     Wanted::of(&Desired {
         deleting: false,
         external_name: "x".into(),
@@ -115,4 +127,40 @@ fn the_mark_is_part_of_what_is_wanted() {
         .as_object()
         .unwrap();
     assert_eq!(annotations.len(), 2);
+}
+
+#[test]
+fn a_template_is_filled_with_other_values_and_hidden_as_they_are() {
+    let url = "postgresql://app:{{ data.password | urlencode }}@db/{{ data.name }}";
+    let secrets = [("data.password", "p@ss")];
+    let templates = [("data.url", url), ("data.name", "app")];
+    let wanted = filled(config_map(), &secrets, &templates);
+    let wanted = wanted.ok().unwrap();
+    let url = "postgresql://app:p%40ss@db/app";
+    assert_eq!(wanted.manifest["data"]["url"], url);
+    assert!(wanted.hides("data.url", &json!(url)));
+}
+
+#[test]
+fn text_without_placeholders_is_the_value_and_no_secret() {
+    let templates = [("data.database", "orders")];
+    let wanted = filled(config_map(), &[], &templates).ok().unwrap();
+    assert_eq!(wanted.manifest["data"]["database"], "orders");
+    assert!(!wanted.hides("data.database", &json!("orders")));
+    let in_secret = filled(secret(), &[], &templates).ok().unwrap();
+    assert_eq!(in_secret.manifest["data"], json!({"database": "b3JkZXJz"}));
+}
+
+#[test]
+fn a_template_names_values_without_placeholders_only() {
+    for template in ["{{ data.none }}", "{{ data.other }}", "{{ data.a", "{{ }}"] {
+        let templates = [("data.b", template), ("data.other", "x {{ data.a }}")];
+        let refused = filled(config_map(), &[("data.a", "hunter2")], &templates);
+        let refused = refused.err().unwrap().to_string();
+        assert!(
+            refused.contains("data.b") && refused.contains("toFieldPath"),
+            "{refused}"
+        );
+        assert!(!refused.contains("hunter2"), "{refused}");
+    }
 }

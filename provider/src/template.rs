@@ -5,7 +5,7 @@
 
 /// What is wrong with a template.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// A `{{` without `}}`.
     #[error("a placeholder is not closed")]
     Open,
@@ -31,7 +31,7 @@ enum Piece<'a> {
 }
 
 /// Fills in a template. `value` gives the value of a key.
-pub(super) fn render<'v>(
+pub(crate) fn render<'v>(
     template: &str,
     value: impl Fn(&str) -> Option<&'v str>,
 ) -> Result<String, Error> {
