@@ -4,14 +4,17 @@
 //! Vault holds, edits behind the provider's back, a deletion. A step that does not happen fails the
 //! demo.
 
+mod claimed;
+mod cluster;
 mod look;
+mod report;
 mod screen;
 mod steps;
 mod tree;
 
 use std::time::Duration;
 
-use crate::{Namespace, Testbed};
+use crate::Testbed;
 
 /// What was measured.
 #[derive(Debug, Default)]
@@ -22,6 +25,13 @@ struct Timings {
     repaired_vault: Duration,
     repaired_secret: Duration,
     gone: Duration,
+    cluster_usable: Duration,
+    login_proven: Duration,
+    cluster_ready: Duration,
+    delivered: Duration,
+    pod: Duration,
+    repaired_cluster: Duration,
+    cluster_gone: Duration,
 }
 
 /// Runs the demo. The testbed stays up afterwards, to look around.
@@ -45,56 +55,14 @@ pub async fn run() -> anyhow::Result<()> {
     story.claim(&mut timings).await?;
     story.log_in().await?;
     story.break_and_mend(&mut timings).await?;
+    story.claim_cluster(&mut timings).await?;
+    story.use_inside(&mut timings).await?;
+    story.break_cluster(&mut timings).await?;
     story.delete(&mut timings).await?;
-    finish(&testbed, namespace, &timings).await
-}
-
-async fn finish(testbed: &Testbed, namespace: Namespace, timings: &Timings) -> anyhow::Result<()> {
+    story.delete_cluster(&mut timings).await?;
     namespace
         .finish(testbed.client(), Duration::from_secs(60))
         .await?;
-    screen::heading("What it took");
-    let row = |what: &str, took: Duration, today: &str| {
-        screen::answer(&format!(
-            "{what:<44} {:>7.1} s    {today}",
-            took.as_secs_f32()
-        ));
-    };
-    screen::answer(&format!(
-        "{:<44} {:>9}    {}",
-        "", "here", "today's parts, same machine"
-    ));
-    row(
-        "claim to credentials in Vault",
-        timings.in_vault,
-        "17 to 54 s",
-    );
-    row("claim to Ready", timings.ready, "32 to 62 s");
-    row(
-        "hand edit in PostgreSQL to repaired *",
-        timings.repaired_role,
-        "not noticed field by field",
-    );
-    row(
-        "hand edit in Vault to repaired *",
-        timings.repaired_vault,
-        "never",
-    );
-    row(
-        "connection Secret deleted to repaired",
-        timings.repaired_secret,
-        "never",
-    );
-    row(
-        "deletion to nothing left",
-        timings.gone,
-        "71 s, and the credentials stay in Vault",
-    );
-    screen::say(
-        "* the demo has these two looked at every 5 s; the provider's default is every minute.",
-    );
-    screen::say("");
-    screen::say("The control plane is still up. Look around:  eval \"$(cargo testbed env)\"");
-    screen::say("Take it down and leave nothing behind:       cargo testbed down");
+    report::print(&timings);
     Ok(())
 }

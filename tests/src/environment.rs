@@ -115,7 +115,7 @@ pub(crate) fn link_clients(paths: &Paths, tools: &Tools) -> anyhow::Result<PathB
 }
 
 /// Debian's `psql` on `PATH` is a wrapper that looks for Debian's own clusters: the newest real one is taken.
-fn psql() -> anyhow::Result<PathBuf> {
+pub(crate) fn psql() -> anyhow::Result<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -1,5 +1,6 @@
 //! The container images that the cluster itself needs, made here from binaries that the cache holds.
 
+mod psql;
 mod vcluster;
 
 use std::fs::File;
@@ -14,6 +15,7 @@ use crate::paths::{self, Paths};
 use crate::tools::Tools;
 use crate::{command, process};
 
+pub use psql::PSQL;
 pub use vcluster::{ETCD, VCLUSTER, VCLUSTER_KUBERNETES};
 
 /// The image every pod's sandbox runs.
@@ -52,6 +54,7 @@ pub(crate) async fn archives(
         (COREDNS, coredns),
         (CROSSPLANE, crossplane),
     ];
+    archives.push((PSQL, psql::archive(paths).await?));
     archives.extend(vcluster::archives(paths, tools).await?);
     Ok(archives)
 }

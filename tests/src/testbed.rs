@@ -9,6 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use crate::environment::Environment;
+use crate::inside::Inside;
 use crate::lifecycle::{self, Lock};
 use crate::namespace::Namespace;
 use crate::openbao::OpenBao;
@@ -79,6 +80,21 @@ impl Testbed {
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut kubectl = cluster::kubectl(&self.environment.kubectl, &self.paths);
         command::run(kubectl.args(arguments)).await
+    }
+
+    /// As [`Testbed::kubectl`], with `input` on standard input.
+    pub(crate) async fn feed_kubectl(
+        &self,
+        arguments: &[&str],
+        input: &str,
+    ) -> anyhow::Result<String> {
+        let mut kubectl = cluster::kubectl(&self.environment.kubectl, &self.paths);
+        command::feed(kubectl.args(arguments), input).await
+    }
+
+    /// The virtual cluster that a kubeconfig leads to and whose control plane is in a namespace of this one.
+    pub async fn inside(&self, host_namespace: &str, kubeconfig: &str) -> anyhow::Result<Inside> {
+        Inside::open(self, &self.paths, host_namespace, kubeconfig).await
     }
 
     /// The PostgreSQL that the cluster knows as [`POSTGRES_SERVICE`](crate::POSTGRES_SERVICE), version 17.

@@ -7,7 +7,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use super::screen;
-use super::steps::{CLAIM, PATH, PATIENCE, Story};
+use super::steps::{PATH, PATIENCE, Story};
 use crate::{Session, product, wait_for, wait_for_value};
 
 impl Story<'_> {
@@ -25,25 +25,11 @@ impl Story<'_> {
             "resource",
             "trace",
             "postgresqlinstance",
-            CLAIM,
+            self.database.name,
             "-n",
             self.namespace,
         ]);
         crate::command::run(&mut trace).await
-    }
-
-    pub(super) async fn status(&self) -> anyhow::Result<Value> {
-        let claim = self.claims.get_opt(CLAIM).await?;
-        Ok(claim
-            .map(|claim| claim.data["status"].clone())
-            .unwrap_or_default())
-    }
-
-    pub(super) async fn condition(&self, kind: &str) -> anyhow::Result<Option<String>> {
-        let status = self.status().await?;
-        let all = status["conditions"].as_array().cloned().unwrap_or_default();
-        let found = all.into_iter().find(|one| one["type"] == kind);
-        Ok(found.and_then(|one| one["status"].as_str().map(ToOwned::to_owned)))
     }
 
     // === Vault and PostgreSQL ===
@@ -96,7 +82,7 @@ impl Story<'_> {
     // === the composed resources ===
 
     pub(super) async fn login(&self) -> anyhow::Result<Login> {
-        let status = self.status().await?;
+        let status = self.database.status().await?;
         let login = &status["access"][0];
         let name = login["role"]
             .as_str()

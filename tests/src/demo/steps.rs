@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use kube::Api;
-use kube::api::{DeleteParams, DynamicObject};
 use serde_json::json;
 
-use super::{Timings, screen, tree::Tree};
+use super::{Timings, claimed::Claimed, screen, tree::Tree};
 use crate::product::{self, Flavour};
 use crate::{Namespace, Postgres, Testbed, wait_for};
 
-pub(super) const CLAIM: &str = "user-service";
+const CLAIM: &str = "user-service";
 pub(super) const PATH: &str = "infrastructure/databases/dev/user-service";
 const SPEC: &str = "\
 spec:
@@ -49,7 +47,8 @@ pub(super) struct Story<'a> {
     pub(super) testbed: &'a Testbed,
     pub(super) namespace: &'a str,
     pub(super) postgres: Postgres,
-    pub(super) claims: Api<DynamicObject>,
+    pub(super) database: Claimed,
+    pub(super) cluster: Claimed,
 }
 
 impl<'a> Story<'a> {
@@ -57,16 +56,15 @@ impl<'a> Story<'a> {
         testbed: &'a Testbed,
         namespace: &'a Namespace,
     ) -> anyhow::Result<Self> {
+        let claims = |group, kind| product::api_in(testbed, namespace.name(), group, kind);
+        let databases = claims("database.pnats.cloud", "PostgreSQLInstance");
+        let clusters = claims("cluster.pnats.cloud", "VirtualCluster");
         Ok(Self {
             testbed,
             namespace: namespace.name(),
             postgres: testbed.default_postgres().await?,
-            claims: product::api_in(
-                testbed,
-                namespace.name(),
-                "database.pnats.cloud",
-                "PostgreSQLInstance",
-            ),
+            database: Claimed::new(databases, CLAIM),
+            cluster: Claimed::new(clusters, "team"),
         })
     }
 
@@ -81,7 +79,7 @@ impl<'a> Story<'a> {
         screen::answer(&manifest);
         let started = Instant::now();
         self.testbed.apply(&manifest).await?;
-        let mut tree = Tree::new(self.testbed, self.namespace, started);
+        let mut tree = Tree::new(self.testbed, self.namespace, CLAIM, started);
         wait_for("the claim to be Ready", PATIENCE, async || {
             tree.look().await?;
             if timings.in_vault.is_zero() && self.vault(PATH).await?.is_some() {
@@ -91,7 +89,7 @@ impl<'a> Story<'a> {
                     timings.in_vault.as_secs_f32()
                 ));
             }
-            Ok(self.condition("Ready").await? == Some("True".into()))
+            Ok(self.database.holds("Ready").await?.is_some())
         })
         .await?;
         timings.ready = started.elapsed();
@@ -207,19 +205,17 @@ impl<'a> Story<'a> {
 
     /// Deletes the claim and shows that nothing is left.
     pub(super) async fn delete(&self, timings: &mut Timings) -> anyhow::Result<()> {
-        screen::heading("6  The claim is deleted");
-        let database = self.status().await?["database"]["name"]
+        screen::heading("9  The database is deleted");
+        let database = self.database.status().await?["database"]["name"]
             .as_str()
             .context("no database name")?
             .to_owned();
         screen::command(&format!("kubectl delete postgresqlinstance {CLAIM}"));
         let started = Instant::now();
-        self.claims
-            .delete(CLAIM, &DeleteParams::foreground())
-            .await?;
-        let tree = Tree::new(self.testbed, self.namespace, started);
+        self.database.delete().await?;
+        let tree = Tree::new(self.testbed, self.namespace, CLAIM, started);
         wait_for("everything to be gone", PATIENCE, async || {
-            Ok(self.claims.get_opt(CLAIM).await?.is_none() && tree.count().await? == 0)
+            Ok(self.database.is_gone().await? && tree.count().await? == 0)
         })
         .await?;
         timings.gone = started.elapsed();

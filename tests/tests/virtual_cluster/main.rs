@@ -1,7 +1,6 @@
 //! A `VirtualCluster` claim from its YAML to a running cluster that Vault knows, and to nothing left of
 //! it, as pods under Crossplane's own RBAC and the roles in `examples/install/`.
 
-mod inside;
 mod team;
 
 use std::time::Instant;

@@ -7,9 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testbed::story::{Credentials, Stage};
-use testbed::{wait_for, wait_for_value};
-
-use crate::inside::Cluster;
+use testbed::{Inside, wait_for, wait_for_value};
 
 /// Long enough for a control plane to start on a machine that does something else as well.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -97,14 +95,14 @@ impl<'a> Team<'a> {
     }
 
     /// The cluster as somebody reaches it who knows nothing but what Vault holds.
-    pub(crate) async fn cluster_from_vault(&self, status: &Value) -> anyhow::Result<Cluster> {
+    pub(crate) async fn cluster_from_vault(&self, status: &Value) -> anyhow::Result<Inside> {
         let path = status["vaultPath"].as_str().context("no vaultPath")?;
         let found = Credentials::read(self.stage, path).await?;
         let found = found.with_context(|| format!("nothing is at {path}"))?;
         ensure!(status["endpoint"] == found.get("api-url"), "{status}");
         let kubeconfig = String::from_utf8(STANDARD.decode(found.get("kubeconfig"))?)?;
         let host_namespace = status["hostNamespace"].as_str().unwrap_or_default();
-        Cluster::open(&self.stage.testbed, host_namespace, &kubeconfig).await
+        self.stage.testbed.inside(host_namespace, &kubeconfig).await
     }
 
     /// A Vault token for a `ServiceAccount` token.
