@@ -51,7 +51,10 @@ fn with_secret(
 }
 
 fn set_source(object: &mut Managed<RemoteObject>, secret: &str) {
-    let reference = object.0.parameters.values[0].secret_key_ref.clone();
+    let reference = object.0.parameters.values[0]
+        .secret_key_ref
+        .clone()
+        .unwrap();
     object
         .0
         .inputs
