@@ -175,8 +175,13 @@ impl<'a> Claim<'a> {
 
     /// Waits until it and its managed resources are gone.
     pub async fn gone(&self) -> anyhow::Result<()> {
+        self.gone_within(PATIENCE).await
+    }
+
+    /// As [`Claim::gone`], for one whose credentials are somewhere slow.
+    pub async fn gone_within(&self, patience: Duration) -> anyhow::Result<()> {
         let what = format!("claim {} to be gone", self.name);
-        let gone = wait::wait_for(&what, PATIENCE, async || {
+        let gone = wait::wait_for(&what, patience, async || {
             Ok(self.api().get_opt(&self.name).await?.is_none() && self.managed().await?.is_empty())
         });
         match gone.await {

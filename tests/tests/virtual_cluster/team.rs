@@ -14,29 +14,32 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Team<'a> {
     stage: &'a Stage,
+    /// Name of the claim and its environment.
+    pub(crate) environment: &'static str,
     /// Names in Vault, which no other story has.
     name: String,
 }
 
 impl<'a> Team<'a> {
-    pub(crate) fn of(stage: &'a Stage) -> Self {
+    pub(crate) fn of(stage: &'a Stage, environment: &'static str) -> Self {
         Self {
-            name: format!("vcluster-{}", stage.name()),
+            name: format!("vcluster-{}-{environment}", stage.name()),
+            environment,
             stage,
         }
     }
 
     pub(crate) fn vault_path(&self) -> String {
-        format!("clusters/{}", self.stage.name())
+        format!("clusters/{}-{}", self.stage.name(), self.environment)
     }
 
     pub(crate) async fn claim(&self) -> anyhow::Result<()> {
         let claim = json!({
             "apiVersion": "cluster.pnats.cloud/v1alpha1",
             "kind": "VirtualCluster",
-            "metadata": {"name": "main", "namespace": self.stage.name()},
+            "metadata": {"name": self.environment, "namespace": self.stage.name()},
             "spec": {
-                "environment": "dev",
+                "environment": self.environment,
                 "storage": {"enabled": false},
                 "namespaces": ["orders"],
                 "vault": {"name": self.name, "path": self.vault_path()},
@@ -45,11 +48,36 @@ impl<'a> Team<'a> {
         self.stage.testbed.apply(&claim.to_string()).await
     }
 
+    /// The claim's status; null before there is one.
+    pub(crate) async fn status(&self) -> anyhow::Result<Value> {
+        let claim = self.get("virtualcluster", self.environment).await?;
+        Ok(claim["status"].clone())
+    }
+
+    /// Waits until a condition has a status and its message these words; returns the message.
+    pub(crate) async fn until_said(
+        &self,
+        condition: &str,
+        is: &str,
+        words: &str,
+    ) -> anyhow::Result<String> {
+        let what = format!("{condition}={is} with {words:?}");
+        let waited = wait_for_value(&what, PATIENCE, async || {
+            let status = self.status().await?;
+            let found = find(&status, condition);
+            let message = found["message"].as_str().unwrap_or_default();
+            Ok((found["status"] == is && message.contains(words)).then(|| message.to_owned()))
+        });
+        match waited.await {
+            Ok(message) => Ok(message),
+            Err(error) => Err(error.context(self.describe().await)),
+        }
+    }
+
     /// Waits until the claim is Ready. In vain: with everything the claim became.
     pub(crate) async fn ready(&self) -> anyhow::Result<Value> {
         let waited = wait_for_value("the virtual cluster to be Ready", PATIENCE, async || {
-            let claim = self.get("virtualcluster", "main").await?;
-            let status = claim["status"].clone();
+            let status = self.status().await?;
             Ok(holds(&status, "Ready").then_some(status))
         });
         match waited.await {
@@ -125,14 +153,8 @@ impl<'a> Team<'a> {
         }
     }
 
-    /// A token of the host cluster, for the same audience.
-    pub(crate) async fn host_token(&self) -> anyhow::Result<String> {
-        let token = ["create", "token", "default", "--audience", "vault"];
-        Ok(self.stage.kubectl(&token).await?.trim().to_owned())
-    }
-
     pub(crate) async fn delete(&self) -> anyhow::Result<()> {
-        let arguments = ["delete", "virtualcluster", "main", "--wait=false"];
+        let arguments = ["delete", "virtualcluster", self.environment, "--wait=false"];
         self.stage.kubectl(&arguments).await.map(drop)
     }
 
@@ -178,6 +200,11 @@ impl<'a> Team<'a> {
 }
 
 fn holds(status: &Value, kind: &str) -> bool {
+    find(status, kind)["status"] == "True"
+}
+
+fn find(status: &Value, kind: &str) -> Value {
     let mut conditions = status["conditions"].as_array().into_iter().flatten();
-    conditions.any(|one| one["type"] == kind && one["status"] == "True")
+    let found = conditions.find(|one| one["type"] == kind);
+    found.cloned().unwrap_or_default()
 }
