@@ -24,7 +24,7 @@ async fn each_environment_lets_its_own_workload_in_and_nobody_else() -> anyhow::
     let stage = Stage::beside_others(Flavour::Namespaced, "iso").await?;
     let teams = ENVIRONMENTS.map(|environment| Team::of(&stage, environment));
     try_join_all(teams.iter().map(Team::claim)).await?;
-    let mut bearers = host_bearers(&stage).await?;
+    let mut bearers = Vec::from(host_bearers(&stage).await?);
     for team in &teams {
         bearers.extend(inside_bearers(team).await?);
     }
