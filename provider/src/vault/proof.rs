@@ -14,10 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "backends")]
+mod record;
+#[cfg(feature = "backends")]
 mod trial;
 
 #[cfg(feature = "backends")]
-pub(super) use trial::{Trial, life, verdict};
+pub(super) use record::{life, verdict};
+#[cfg(feature = "backends")]
+pub(super) use trial::Trial;
 
 /// The condition that tells the outcome.
 pub const VAULT_LOGIN_PROVEN: &str = "VaultLoginProven";
@@ -74,6 +78,11 @@ pub struct ProofObservation {
     pub reason: String,
     /// What happened, in words.
     pub message: String,
+    /// Since when it cannot be proven; not set when it is. It is tried again after two seconds, and then
+    /// after as long as it has failed, at most a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub failing_since: Option<String>,
     /// What the proof depends on: a change of role, mount, keys or paths changes it.
     pub fingerprint: String,
 }

@@ -62,7 +62,7 @@ impl Story<'_> {
         screen::heading("7  A pod inside uses the database");
         self.deliver(timings).await?;
         let inside = self.inside().await?;
-        let query = "SELECT count(*) || ' customers, as ' || current_user FROM customers";
+        let query = "SELECT count(*) || ' customers, as ' || session_user FROM customers";
         let pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",

@@ -26,16 +26,17 @@ async fn a_pod_inside_uses_the_database_with_credentials_that_follow() -> anyhow
     team.claim().await?;
     let place = json!({"name": "dev", "namespace": "orders", "secretName": "database"});
     let deliver = json!({"virtualCluster": place});
-    claim
-        .apply(&json!({"environment": "dev", "deliver": deliver}))
-        .await?;
+    let access = json!([{"name": "app", "profile": "owner"}]);
+    // Its path in Vault is named after the service, so no other story may have the same.
+    let spec = json!({"environment": "dev", "service": stage.name(), "access": access, "deliver": deliver});
+    claim.apply(&spec).await?;
     let status = team.ready().await?;
     let said = delivered(&claim, "True").await?;
     ensure!(said.contains("orders/database"), "{said}");
 
     let inside = team.cluster_from_vault(&status).await?;
     same_as_in_vault(&claim, &inside).await?;
-    let answer = run(&inside, "select 'as ' || current_user").await?;
+    let answer = run(&inside, "select 'as ' || session_user").await?;
     let role = claim.status().await?["access"][0]["role"].clone();
     ensure!(
         answer.trim() == format!("as {}", role.as_str().unwrap_or_default()),
@@ -95,7 +96,7 @@ async fn held(inside: &Inside) -> anyhow::Result<Value> {
 }
 
 async fn same_as_in_vault(claim: &Claim<'_>, inside: &Inside) -> anyhow::Result<()> {
-    let (in_vault, held) = (claim.credentials("orders").await?, held(inside).await?);
+    let (in_vault, held) = (claim.credentials("app").await?, held(inside).await?);
     for key in KEYS {
         let wanted = STANDARD.encode(in_vault.get(key));
         ensure!(held[key] == wanted.as_str(), "{key} differs");
