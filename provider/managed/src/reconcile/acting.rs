@@ -79,15 +79,16 @@ where
         observation: &Observation<K>,
     ) -> Result<Outcome<K>, Stop> {
         let mut first = self.first(&desired)?;
+        first.ledger = ledger(session, &first);
         let mut changes = self.changes(session, &desired);
-        changes.remember(&self.object, &ledger(session, &first));
+        changes.remember(&self.object, &first.ledger);
         let tried = self.failed_to_create();
         if !tried {
             changes
                 .annotations
                 .insert(CREATE_PENDING, persist::stamp(self.now));
         }
-        self.write(&changes).await?;
+        self.prepare(session, &mut desired, &changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
         first.connection.clone_from(&desired.connection);
@@ -134,7 +135,8 @@ where
             self.occurrences
                 .push(Occurrence::warning("DriftDetected", listed(&drift)));
         }
-        self.write(&self.changes(session, &desired)).await?;
+        let changes = self.changes(session, &desired);
+        self.prepare(session, &mut desired, &changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
         let updated = self

@@ -50,6 +50,18 @@ where
         Ok(())
     }
 
+    /// Writes what must be known before an external call. What the call changes is remembered from then on.
+    pub(super) async fn prepare(
+        &mut self,
+        session: &C::Session,
+        desired: &mut Desired<K>,
+        changes: &Changes,
+    ) -> Result<(), Stop> {
+        self.write(changes).await?;
+        desired.ledger = ledger(session, desired);
+        Ok(())
+    }
+
     pub(super) async fn record(&mut self, annotation: &str) -> Result<(), Stop> {
         self.writes += 1;
         let value = persist::stamp(self.now);

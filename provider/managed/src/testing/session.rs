@@ -61,7 +61,17 @@ impl Connector for FakeConnector {
 
 impl ExternalClient<Fake> for FakeSession {
     async fn observe(&self, desired: &Desired<Fake>) -> Result<Observation<Fake>, ExternalError> {
-        let observe = |state: &mut State| Ok(state.things.get(&desired.external_name).cloned());
+        let observe = |state: &mut State| {
+            let thing = state.things.get(&desired.external_name).cloned();
+            let is_known = |thing: &Thing| thing.shares.is_subset(&desired.ledger);
+            if state.knows_shares_by_ledger && !thing.as_ref().is_none_or(is_known) {
+                return Err(ExternalError::invalid(
+                    "it is somebody else's",
+                    "choose another",
+                ));
+            }
+            Ok(thing)
+        };
         let Some(thing) = self
             .0
             .call("observe", &desired.external_name, observe)

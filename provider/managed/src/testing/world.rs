@@ -46,6 +46,7 @@ pub(super) struct State {
     meanwhile: Vec<(&'static str, Hook)>,
     is_down: bool,
     forbids_create: bool,
+    pub(super) knows_shares_by_ledger: bool,
     pub(super) passwords: u32,
     pub(super) connections: u32,
     listeners: Vec<UnboundedSender<Changed>>,
@@ -89,6 +90,11 @@ impl World {
     /// Whether whoever logs in may create things, as far as they are told.
     pub fn forbid_create(&self, forbids: bool) {
         self.with(|state| state.forbids_create = forbids);
+    }
+
+    /// Refuses a thing whose shares the ledger does not know, as a system does that has no place for a mark.
+    pub fn know_shares_by_ledger(&self) {
+        self.with(|state| state.knows_shares_by_ledger = true);
     }
 
     pub(super) fn may_create(&self) -> bool {

@@ -42,6 +42,23 @@ async fn a_new_resource_with_a_connection_secret_costs_four_writes_and_is_ready_
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_known_by_the_ledger_alone_is_known_as_soon_as_it_is_made_or_changed() {
+    let lab = Lab::new();
+    lab.world.know_shares_by_ledger();
+    let mut object = fake("a", 3);
+    object.spec.for_provider.shares = ["x".to_owned()].into();
+    lab.server.put(&object);
+    lab.pass("a").await;
+    assert_eq!(lab.conditions("a"), ALL_GOOD);
+    lab.edit("a", |object| {
+        object["spec"]["forProvider"]["shares"] = json!(["x", "y"]);
+    });
+    lab.pass("a").await;
+    assert_eq!(lab.conditions("a"), ALL_GOOD);
+    assert!(lab.thing("a").shares.contains("y"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn name_finalizer_and_pending_mark_go_out_in_one_patch() {
     let lab = Lab::new();
     lab.server.put(&fake("a", 3));
