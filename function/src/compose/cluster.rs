@@ -15,11 +15,12 @@ mod inside;
 pub(in crate::compose) mod plan;
 mod report;
 mod vault;
+mod waiting;
 
 /// Composes a `VirtualCluster`.
 pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
     let plan = Plan::of(observed)?;
-    let resources = resources(&plan, observed);
+    let resources = waiting::for_cluster(resources(&plan, observed));
     let conditions = report::conditions(&plan, observed, &resources);
     Ok(Composition {
         status: report::status(&plan, observed, &resources),

@@ -45,6 +45,7 @@ trait Lookup: Send + Sync {
     fn leaving(&self, namespace: &str, external_name: &str) -> Vec<String>;
     fn standing_for(&self, external_name: &str) -> Vec<Name>;
     fn leaving_readers(&self, namespace: &str, secret: &str) -> Vec<String>;
+    fn writer(&self, namespace: &str, secret: &str) -> Option<String>;
 }
 
 impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
@@ -93,6 +94,18 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
             .filter(|object| reads(object))
             .map(|object| format!("{} {}", K::KIND, object.name_any()))
             .collect()
+    }
+
+    fn writer(&self, namespace: &str, secret: &str) -> Option<String> {
+        let writes = |object: &&Arc<ManagedResource<K>>| {
+            let reference = object.spec.write_connection_secret_to_ref.as_ref();
+            object.metadata.namespace.as_deref() == Some(namespace)
+                && reference.is_some_and(|reference| reference.name == secret)
+                && !object.is_deleting()
+        };
+        let objects = Self::all(self);
+        let writer = objects.iter().find(writes)?;
+        Some(format!("{} {}", K::KIND, writer.name_any()))
     }
 }
 
@@ -202,6 +215,14 @@ impl Directory {
             .collect();
         readers.sort();
         readers
+    }
+
+    /// Kind and name of the object that writes a Secret, or will.
+    pub(crate) fn writer(&self, namespace: &str, secret: &str) -> Option<String> {
+        let kinds = self.0.read().expect("no panic while held");
+        kinds
+            .values()
+            .find_map(|entry| entry.objects.writer(namespace, secret))
     }
 
     /// Names of the objects on their way out that stand for something in the external system.

@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// For this long after it was made, an object that waits for another gets no warning event. The
-/// condition tells all the same.
+/// condition tells all the same, unless what is waited for tells itself.
 const YOUNG: Duration = Duration::from_secs(30);
 
 /// What is made together becomes ready one after the other. For this long, waiting for another object
@@ -58,6 +58,8 @@ pub(crate) enum Stop {
     Conflict,
     /// Something failed.
     Failed(Stage, ExternalError),
+    /// Another resource of this provider comes first, and tells itself what is in its way.
+    Awaiting(ExternalError),
     /// An update failed; the drift is still there.
     NotUpdated(Cause, Vec<Drift>, ExternalError),
 }
@@ -211,6 +213,14 @@ where
                     outcome.occurrences.clear();
                 }
                 if waits && stage == Stage::Resolve && self.is_younger_than(NEW) {
+                    outcome.conditions.clear();
+                }
+                outcome
+            }
+            Stop::Awaiting(error) => {
+                let mut outcome = Outcome::failed(Stage::Resolve, &error, poll);
+                if self.is_younger_than(YOUNG) {
+                    outcome.occurrences.clear();
                     outcome.conditions.clear();
                 }
                 outcome

@@ -12,9 +12,9 @@ use crate::{
     connection::{ConnectionDetails, store::ConnectionStore},
     dependents::{ObjectId, Source},
     drift::Cause,
-    external::{Connector, Desired, ExternalClient, Observation, Owner},
+    external::{Connector, Desired, ExternalClient, ExternalError, Observation, Owner},
     initial,
-    input::Resolved,
+    input::{Input, Resolved},
     kind::Kind,
     outcome::Stage,
     persist, resolve,
@@ -44,7 +44,7 @@ where
                 .reader
                 .read(&namespace, &wanted, &mut self.seen)
                 .await;
-            inputs = read.map_err(Stop::at(Stage::Resolve))?;
+            inputs = read.map_err(|error| self.not_read(&namespace, &wanted, error))?;
         }
         let connection = self.load().await?;
         Ok(Desired {
@@ -62,6 +62,32 @@ where
                 .unwrap_or_default(),
             owner: owner(&self.object),
         })
+    }
+
+    /// Whoever waits for a Secret that another resource writes waits for that one.
+    fn not_read(&self, namespace: &str, wanted: &[Input], error: ExternalError) -> Stop {
+        let directory = &self.controller.runtime.directory;
+        let awaited = wanted.iter().find_map(|input| match input {
+            Input::SecretKey {
+                namespace: None,
+                name,
+                ..
+            } => {
+                let source = Source::Object(ObjectId::secret(namespace, name));
+                let is_absent = self.seen.get(&source).is_some_and(String::is_empty);
+                let writer = is_absent.then(|| directory.writer(namespace, name));
+                writer.flatten().map(|writer| (name, writer))
+            }
+            _ => None,
+        });
+        match (error, awaited) {
+            (ExternalError::Blocked { .. }, Some((secret, writer))) => {
+                let cause = format!("{writer} has not written Secret {namespace}/{secret} yet");
+                let remedy = "wait for it, or see what it waits for";
+                Stop::Awaiting(ExternalError::blocked(writer, cause, remedy))
+            }
+            (error, _) => Stop::Failed(Stage::Resolve, error),
+        }
     }
 
     pub(super) async fn load(&mut self) -> Result<Option<ConnectionDetails>, Stop> {

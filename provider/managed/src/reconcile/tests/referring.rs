@@ -12,7 +12,7 @@ use crate::{
     input::SecretKeyRef,
     queue::Wake,
     reference::{NamedReference, ReferencePolicy, Resolution, Resolve, Selector},
-    testing::lab::{FakeResource, Lab, NAMESPACE, fake, key, secret},
+    testing::lab::{FakeResource, Lab, NAMESPACE, fake, fake_with_secret, key, secret},
 };
 
 /// Long after what is made together is new.
@@ -293,6 +293,30 @@ async fn a_reference_that_is_always_resolved_follows_what_it_points_to() {
         let spec = lab.object("child").spec.for_provider;
         assert_eq!(spec.parent.as_deref(), Some(expected));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_secret_of_another_resource_says_which_and_not_before_long() {
+    let lab = Lab::new();
+    lab.world.set_down(true);
+    let writer = fake_with_secret("writer", 1);
+    lab.server.put(&writer);
+    let mut reader = fake("reader", 1);
+    let reference = writer.spec.write_connection_secret_to_ref.as_ref().unwrap();
+    reader.spec.for_provider.password_secret_ref = Some(SecretKeyRef {
+        name: reference.name.clone(),
+        key: "password".into(),
+    });
+    lab.server.put(&reader);
+    lab.pass("reader").await;
+    lab.wait(Duration::from_secs(20)).await;
+    lab.pass("reader").await;
+    assert_eq!(lab.conditions("reader"), Vec::<String>::new());
+    lab.wait(Duration::from_secs(20)).await;
+    lab.pass("reader").await;
+    let said = "cannot resolve references: Fake writer has not written Secret shop/writer yet; \
+                wait for it, or see what it waits for";
+    assert_eq!(lab.message("reader", "Synced"), said);
 }
 
 #[tokio::test(start_paused = true)]
