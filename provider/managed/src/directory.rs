@@ -97,14 +97,14 @@ impl<K: Kind> Lookup for Cache<ManagedResource<K>> {
     }
 
     fn writer(&self, namespace: &str, secret: &str) -> Option<String> {
-        let writes = |object: &&Arc<ManagedResource<K>>| {
+        let is_source = |object: &&Arc<ManagedResource<K>>| {
             let reference = object.spec.write_connection_secret_to_ref.as_ref();
             object.metadata.namespace.as_deref() == Some(namespace)
                 && reference.is_some_and(|reference| reference.name == secret)
                 && !object.is_deleting()
         };
         let objects = Self::all(self);
-        let writer = objects.iter().find(writes)?;
+        let writer = objects.iter().find(is_source)?;
         Some(format!("{} {}", K::KIND, writer.name_any()))
     }
 }
