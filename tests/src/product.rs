@@ -92,15 +92,20 @@ pub fn api_in(testbed: &Testbed, namespace: &str, group: &str, kind: &str) -> Ap
     )
 }
 
-/// A kind that is a plural already, such as `DefaultPrivileges`, is its own plural.
 fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
-    let lower = kind.to_lowercase();
-    let plural = if lower.ends_with('s') {
-        lower
-    } else {
-        format!("{lower}s")
-    };
+    let plural = plural(&kind.to_lowercase());
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
+}
+
+/// A kind that is a plural already, such as `DefaultPrivileges`, is its own plural.
+fn plural(kind: &str) -> String {
+    if kind.ends_with('s') {
+        return kind.to_owned();
+    }
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{kind}s"),
+    }
 }
 
 /// The provider config of the host cluster, with the images that this machine has.

@@ -125,7 +125,7 @@ impl Story<'_> {
         self.testbed.inside(&host_namespace, &kubeconfig).await
     }
 
-    /// Takes rights from the control plane, and shows how it gets them back.
+    /// Takes its rights from the control plane, and shows how it gets them back.
     pub(super) async fn break_cluster(&self, timings: &mut Timings) -> anyhow::Result<()> {
         screen::heading("8  Somebody breaks the control plane by hand");
         let resource = self.find("kubernetes.pnats.cloud", "VCluster", |_| true);
@@ -133,19 +133,10 @@ impl Story<'_> {
         self.look_often("vclusters.kubernetes.pnats.cloud", &resource)
             .await?;
         let host_namespace = self.cluster.text("hostNamespace").await?;
-        let role = format!("role/vc-dev-{}", self.cluster.name);
-        let patch = r#"[{"op":"remove","path":"/rules/0"}]"#;
-        let patch = [
-            "-n",
-            &host_namespace,
-            "patch",
-            &role,
-            "--type=json",
-            "-p",
-            patch,
-        ];
-        screen::command(&format!("kubectl {}", patch.join(" ")));
-        screen::answer(&self.testbed.kubectl(&patch).await?);
+        let binding = format!("rolebinding/vc-dev-{}", self.cluster.name);
+        let delete = ["-n", &host_namespace, "delete", &binding];
+        screen::command(&format!("kubectl {}", delete.join(" ")));
+        screen::answer(&self.testbed.kubectl(&delete).await?);
         timings.repaired_cluster = self
             .until_corrected("vcluster.kubernetes.pnats.cloud", &resource)
             .await?;
