@@ -1,9 +1,18 @@
 //! Flags and environment, named as every Crossplane provider names them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser};
-use managed::options::{self, Options};
+use managed::{
+    changelog::ChangeLogs,
+    options::{self, Options},
+};
+
+/// Who writes the change log, as Crossplane's providers write it.
+const SELF: &str = concat!("provider-tenancy:v", env!("CARGO_PKG_VERSION"));
+
+/// Longest path of a Unix socket on Linux.
+const LONGEST_SOCKET_PATH: usize = 107;
 
 /// Manages `PostgreSQL` databases and Vault secrets as Crossplane managed resources.
 #[derive(Clone, Debug, Parser)]
@@ -38,6 +47,16 @@ pub struct Args {
     #[arg(long, env = "TIMEOUT", default_value = "1m", value_parser = go_duration)]
     pub timeout: Duration,
 
+    /// Tell the sidecar for change logs of each create, update and delete.
+    #[arg(long, env = "ENABLE_CHANGE_LOGS", default_value_t = false, action = ArgAction::Set,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub enable_changelogs: bool,
+
+    /// The Unix socket on which the sidecar listens.
+    #[arg(long, env = "CHANGELOGS_SOCKET_PATH", default_value = "/var/run/changelogs/changelogs.sock",
+        value_parser = socket_path)]
+    pub changelogs_socket_path: PathBuf,
+
     /// Where /metrics is served.
     #[arg(long, env = "METRICS_BIND_ADDRESS", default_value = ":8080", value_parser = go_address)]
     pub metrics_bind_address: SocketAddr,
@@ -64,14 +83,31 @@ impl Args {
             poll_jitter_percent: self.poll_jitter_percentage,
             max_reconcile_rate: self.max_reconcile_rate,
             timeout: self.timeout,
+            change_logs: self.change_logs(),
             ..Options::default()
         }
+    }
+
+    fn change_logs(&self) -> Option<ChangeLogs> {
+        self.enable_changelogs.then(|| ChangeLogs {
+            socket: self.changelogs_socket_path.clone(),
+            provider: SELF.into(),
+        })
     }
 }
 
 fn go_duration(text: &str) -> Result<Duration, String> {
     options::duration(text)
         .ok_or_else(|| format!("{text:?} is not a duration; write for example 30s or 10m"))
+}
+
+fn socket_path(text: &str) -> Result<PathBuf, String> {
+    if (1..=LONGEST_SOCKET_PATH).contains(&text.len()) {
+        return Ok(text.into());
+    }
+    Err(format!(
+        "a Unix socket has a path of 1 to {LONGEST_SOCKET_PATH} bytes; write for example /var/run/changelogs/changelogs.sock"
+    ))
 }
 
 /// Go programs take `:8080` for every address of the machine.
@@ -103,6 +139,33 @@ mod tests {
     fn leader_election_can_be_switched_off() {
         assert!(!Args::parse_from(["provider-tenancy", "--leader-election=false"]).leader_election);
         assert!(Args::parse_from(["provider-tenancy", "--leader-election"]).leader_election);
+    }
+
+    #[test]
+    fn change_logs_are_off_unless_asked_for_and_go_where_crossplanes_sidecar_listens() {
+        let logs = |args: &[&str]| {
+            let args = [&["provider-tenancy"], args].concat();
+            Args::parse_from(args).options().change_logs
+        };
+        assert!(logs(&[]).is_none());
+        assert!(logs(&["--enable-changelogs=false"]).is_none());
+        let logs = logs(&["--enable-changelogs"]).unwrap();
+        assert_eq!(
+            logs.socket.to_str(),
+            Some("/var/run/changelogs/changelogs.sock")
+        );
+        assert!(logs.provider.starts_with("provider-tenancy:v"));
+    }
+
+    #[test]
+    fn a_path_that_no_socket_can_have_says_which_can() {
+        let path = format!("--changelogs-socket-path=/{}", "a".repeat(120));
+        let error = Args::try_parse_from(["provider-tenancy", &path]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("write for example /var/run/changelogs/changelogs.sock"),
+            "{error}"
+        );
     }
 
     #[test]

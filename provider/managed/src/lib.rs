@@ -5,7 +5,7 @@
 //! [`Provider`](provider::Provider). Everything a user of Crossplane expects of a managed resource
 //! comes from here and exists once: external names, finalizers, management policies, references,
 //! connection Secrets, provider configs with usages, conditions, events, field-by-field drift,
-//! polling, back-off, metrics.
+//! polling, back-off, metrics, change logs.
 //!
 //! The crate knows no backend. Decisions are pure functions over values ([`plan`]); effects are thin.
 //!
@@ -120,6 +120,8 @@
 mod cache;
 #[cfg(feature = "runtime")]
 pub mod change;
+#[cfg(feature = "runtime")]
+pub mod changelog;
 pub mod condition;
 pub mod config;
 pub mod connection;

@@ -44,6 +44,11 @@ struct ByResult {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct BySending {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByFailure {
     gvk: String,
     step: &'static str,
@@ -77,6 +82,7 @@ pub struct Metrics {
     drift_corrected: Family<ByKind, Counter>,
     errors: Family<ByFailure, Counter>,
     writes: Family<ByKind, Histogram, fn() -> Histogram>,
+    change_log: Family<BySending, Counter>,
     pub(crate) controllers: Controllers,
     pub(crate) queue: Workqueue,
     differing: Family<ByGvk, Gauge>,
@@ -119,6 +125,7 @@ impl Default for Metrics {
             drift_corrected: Family::default(),
             errors: Family::default(),
             writes: Family::new_with_constructor(write_buckets),
+            change_log: Family::default(),
             controllers: Controllers::default(),
             queue: Workqueue::default(),
             differing: Family::default(),
@@ -167,6 +174,11 @@ impl Metrics {
             "tenancy_writes_per_pass",
             "Writes to the API server per pass, events aside",
             self.writes.clone(),
+        );
+        registry.register(
+            "tenancy_change_log_entries",
+            "Entries of the change log: sent, refused by the sidecar or dropped, and each attempt while it is unreachable",
+            self.change_log.clone(),
         );
         registry.register(
             "tenancy_managed_resource_differs",
@@ -225,6 +237,11 @@ impl Metrics {
         self.writes
             .get_or_create(&ByKind { kind })
             .observe(f64::from(writes));
+    }
+
+    /// Counts an entry of the change log, or an attempt to send one.
+    pub(crate) fn change_log_entry(&self, result: &'static str) {
+        self.change_log.get_or_create(&BySending { result }).inc();
     }
 
     /// Counts a status write.

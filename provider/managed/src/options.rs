@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::{
+    changelog::ChangeLogs,
     kind::Kind,
     resource::{ManagedResource, POLL_INTERVAL},
 };
@@ -27,6 +28,8 @@ pub struct Options {
     pub timeout: Duration,
     /// How long a graceful stop waits for passes that are under way. Default 20 seconds.
     pub grace: Duration,
+    /// Where an entry for each external change goes. Default nowhere.
+    pub change_logs: Option<ChangeLogs>,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             max_reconcile_rate: 100,
             timeout: Duration::from_mins(1),
             grace: Duration::from_secs(20),
+            change_logs: None,
         }
     }
 }

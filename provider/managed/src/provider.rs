@@ -7,7 +7,7 @@ mod tending;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::{Client, api::ApiResource};
@@ -15,11 +15,12 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use self::tending::{metadata_watches, state_metrics, sweep, tend_kinds};
 
 use crate::{
+    changelog::{ChangeLog, Forwarder},
     condition::{self, READY, SYNCED, UP_TO_DATE},
     config::{
         ClusterProviderConfig, Config, ProviderConfig, ProviderConfigUsage, ProviderSettings,
@@ -36,6 +37,10 @@ use crate::{
     runtime::Runtime,
 };
 
+/// How long telling what happened may take once the last pass is over. The lease is held until then,
+/// so a successor waits for it.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
 type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
 type Sweep = Box<dyn Fn() + Send + Sync>;
@@ -45,6 +50,7 @@ type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
 pub struct Provider {
     runtime: Arc<Runtime>,
     writer: Writer,
+    forwarder: Option<Forwarder>,
     requested: mpsc::UnboundedReceiver<ApiResource>,
     reconcilers: Reconcilers,
     watches: Vec<(String, Watch)>,
@@ -65,10 +71,16 @@ impl Provider {
         health: Arc<Health>,
     ) -> Self {
         let (recorder, writer) = Recorder::new(client.clone());
-        let (runtime, requested) = Runtime::new(client, options, recorder, metrics);
+        let logs = options.change_logs.clone();
+        let (change_log, forwarder) = logs
+            .map(|logs| ChangeLog::open(logs, Arc::clone(&metrics)))
+            .unzip();
+        let (mut runtime, requested) = Runtime::new(client, options, recorder, metrics);
+        runtime.change_log = change_log.unwrap_or_default();
         Self {
             runtime: Arc::new(runtime),
             writer,
+            forwarder,
             requested,
             reconcilers: HashMap::new(),
             watches: Vec::new(),
@@ -177,6 +189,7 @@ impl Provider {
         let Self {
             runtime,
             writer,
+            forwarder,
             requested,
             reconcilers,
             watches,
@@ -184,6 +197,11 @@ impl Provider {
             sweeps,
             health,
         } = self;
+        let (over, is_over) = watch::channel(false);
+        let mut telling = JoinSet::new();
+        if let Some(forwarder) = forwarder {
+            telling.spawn(forwarder.run(is_over));
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
@@ -191,6 +209,11 @@ impl Provider {
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
         tend_kinds(&mut tasks, &runtime, watches, &health).await;
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
+        over.send_replace(true);
+        let told = async { while telling.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, told).await.is_err() {
+            warn!("not everything that happened was told before the end");
+        }
     }
 }
 

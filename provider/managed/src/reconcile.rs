@@ -25,6 +25,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::{
+    changelog::{Change, Operation},
     controller::Controller,
     dependents::Seen,
     drift::{Cause, Drift},
@@ -166,6 +167,28 @@ where
             Step::Report(drift) => self.report(&desired, observation, cause, drift).await,
             Step::Settle => self.settle(&session, &desired, observation).await,
         }
+    }
+
+    /// An external call that changes something, for the change log too.
+    async fn change<T>(
+        &self,
+        operation: Operation,
+        external_name: &str,
+        drift: Option<(Cause, &[Drift])>,
+        call: impl Future<Output = Result<T, ExternalError>>,
+    ) -> Result<T, ExternalError> {
+        let changed = self.call(operation.stage(), call).await;
+        let error = changed.as_ref().err().map(ToString::to_string);
+        let runtime = &self.controller.runtime;
+        let change = Change {
+            operation,
+            drift,
+            external_name,
+            error: error.as_deref(),
+            at: runtime.now(),
+        };
+        runtime.change_log.record(&self.object, change);
+        changed
     }
 
     /// An external call: measured, and ended when the budget is.

@@ -21,6 +21,7 @@ use tracing::warn;
 
 use crate::{
     change::Heard,
+    changelog::ChangeLog,
     dependents::{Dependents, ObjectId, Source},
     directory::Directory,
     event::Recorder,
@@ -48,6 +49,7 @@ pub(crate) struct Runtime {
     pub(crate) directory: Directory,
     pub(crate) reader: Reader,
     pub(crate) recorder: Recorder,
+    pub(crate) change_log: ChangeLog,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     foreign: Mutex<HashSet<(String, String)>>,
@@ -72,6 +74,7 @@ impl Runtime {
             client,
             options,
             recorder,
+            change_log: ChangeLog::default(),
             metrics,
             clock: Box::new(system_clock),
             watch_requests,

@@ -5,9 +5,15 @@ use std::time::Duration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use super::*;
-use crate::testing::{
-    Fake, FakeConnector, FakeSettings, Fault,
-    lab::{Lab, fake, key},
+use crate::{
+    changelog::{
+        ChangeLogs,
+        sidecar::{Sidecar, Socket},
+    },
+    testing::{
+        Fake, FakeConnector, FakeSettings, Fault,
+        lab::{Lab, fake, key},
+    },
 };
 
 /// Panics, or never ends.
@@ -96,18 +102,22 @@ fn crds(lab: &Lab) {
     }
 }
 
-/// A whole process over the servers of the lab.
-fn process(
-    lab: &Lab,
-) -> (
+type Process = (
     Arc<Health>,
     tokio::task::JoinHandle<()>,
     watch::Sender<bool>,
-) {
+);
+
+/// A whole process over the servers of the lab.
+fn process(lab: &Lab) -> Process {
+    process_with(lab, Options::default())
+}
+
+fn process_with(lab: &Lab, options: Options) -> Process {
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
     let (stop, stopped) = watch::channel(false);
     let client = lab.server.client();
-    let mut provider = Provider::new(client, Options::default(), metrics, Arc::clone(&health));
+    let mut provider = Provider::new(client, options, metrics, Arc::clone(&health));
     let group = provider.group(FakeConnector(lab.world.clone()));
     provider.kind::<Fake, _>(&group);
     (health, tokio::spawn(provider.run(stopped)), stop)
@@ -168,6 +178,28 @@ async fn a_kind_that_cannot_be_listed_holds_no_other_up_and_is_reported() {
         is_mended = is_mended || soon(|| health.problem().is_none()).await;
     }
     assert!(is_mended);
+    stop.send_replace(true);
+    running.await.unwrap();
+}
+
+// Not with a paused clock, which runs ahead of a real socket.
+#[tokio::test]
+async fn a_provider_tells_the_sidecar_it_was_given() {
+    let (lab, socket) = (Lab::new(), Socket::new());
+    crds(&lab);
+    lab.server.put(&fake("a", 1));
+    let mut sidecar = Sidecar::on(&socket);
+    let change_logs = ChangeLogs {
+        socket: socket.0.clone(),
+        provider: "provider-fake:v1".into(),
+    };
+    let options = Options {
+        change_logs: Some(change_logs),
+        ..Options::default()
+    };
+    let (_health, running, stop) = process_with(&lab, options);
+    let entry = sidecar.next().await;
+    assert_eq!((entry.name.as_str(), entry.operation), ("a", 1));
     stop.send_replace(true);
     running.await.unwrap();
 }

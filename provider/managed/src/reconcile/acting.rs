@@ -12,6 +12,7 @@ use super::{
     writing::ledger,
 };
 use crate::{
+    changelog::Operation,
     condition::Claim,
     drift::{Cause, Drift},
     event::Occurrence,
@@ -92,7 +93,10 @@ where
         self.store_credentials(session, &mut desired, observation)
             .await?;
         first.connection.clone_from(&desired.connection);
-        let created = self.call(Stage::Create, session.create(&first)).await;
+        let name = &first.external_name;
+        let created = self
+            .change(Operation::Create, name, None, session.create(&first))
+            .await;
         match created {
             Ok(details) => self.publish(&mut desired, &details).await?,
             Err(error @ ExternalError::UnknownOutcome(_)) => {
@@ -139,9 +143,9 @@ where
         self.prepare(session, &mut desired, &changes).await?;
         self.store_credentials(session, &mut desired, observation)
             .await?;
-        let updated = self
-            .call(Stage::Update, session.update(&desired, &drift))
-            .await;
+        let (name, why) = (&desired.external_name, Some((cause, drift.as_slice())));
+        let call = session.update(&desired, &drift);
+        let updated = self.change(Operation::Update, name, why, call).await;
         let details = updated.map_err(|error| Stop::NotUpdated(cause, drift.clone(), error))?;
         self.publish(&mut desired, &details).await?;
         let observation = self.observe(session, &desired).await?;

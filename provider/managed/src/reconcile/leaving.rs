@@ -9,6 +9,7 @@ use kube::ResourceExt;
 
 use super::{Pass, Stop};
 use crate::{
+    changelog::Operation,
     condition::Claim,
     config::usage,
     connection::store::ConnectionStore,
@@ -49,7 +50,8 @@ where
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Outcome<K>, Stop> {
-        self.call(Stage::Delete, session.delete(desired))
+        let (name, call) = (&desired.external_name, session.delete(desired));
+        self.change(Operation::Delete, name, None, call)
             .await
             .map_err(Stop::at(Stage::Delete))?;
         let message = "Successfully requested deletion of external resource";

@@ -7,6 +7,7 @@ mod creating;
 mod deleting;
 mod drifting;
 mod initializing;
+mod logging;
 mod measuring;
 mod persisting;
 mod referring;

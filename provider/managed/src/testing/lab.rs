@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     cache::name_of,
+    changelog::{ChangeLog, Entry},
     condition,
     config::{
         ClusterProviderConfig, ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage,
@@ -35,6 +36,7 @@ pub(crate) struct Lab {
     pub(crate) world: World,
     pub(crate) controller: Arc<Controller<Fake, FakeConnector>>,
     reports: mpsc::Receiver<Report>,
+    entries: mpsc::Receiver<Entry>,
 }
 
 impl Lab {
@@ -55,7 +57,7 @@ impl Lab {
             },
             status: None,
         });
-        let (controller, reports) = process(&server, &world, &clock);
+        let (controller, reports, entries) = process(&server, &world, &clock);
         Self {
             trail,
             clock,
@@ -63,12 +65,14 @@ impl Lab {
             world,
             controller,
             reports,
+            entries,
         }
     }
 
     /// The process is gone with all it knew, and another one starts.
     pub(crate) fn restart(&mut self) {
-        (self.controller, self.reports) = process(&self.server, &self.world, &self.clock);
+        (self.controller, self.reports, self.entries) =
+            process(&self.server, &self.world, &self.clock);
     }
 
     /// Creates a resource and runs it until it has settled.
@@ -87,6 +91,7 @@ impl Lab {
         self.trail.take();
         self.server.take_requests();
         self.events();
+        self.entries();
     }
 
     /// What the watches would have told by now.
@@ -232,6 +237,11 @@ impl Lab {
             .collect()
     }
 
+    /// What was handed to the change log since the last call.
+    pub(crate) fn entries(&mut self) -> Vec<Entry> {
+        std::iter::from_fn(|| self.entries.try_recv().ok()).collect()
+    }
+
     /// Who waits in the queue; nobody afterwards.
     pub(crate) fn queued(&self) -> Vec<String> {
         use futures::FutureExt;
@@ -250,19 +260,27 @@ impl Lab {
     }
 }
 
-fn process(
-    server: &ApiServer,
-    world: &World,
-    clock: &Clock,
-) -> (Arc<Controller<Fake, FakeConnector>>, mpsc::Receiver<Report>) {
+type Process = (
+    Arc<Controller<Fake, FakeConnector>>,
+    mpsc::Receiver<Report>,
+    mpsc::Receiver<Entry>,
+);
+
+fn process(server: &ApiServer, world: &World, clock: &Clock) -> Process {
     let (recorder, reports) = Recorder::pair();
     let client = server.client();
     let metrics = Arc::new(Metrics::default());
+    let (change_log, entries) = ChangeLog::pair(Arc::clone(&metrics));
     let (mut runtime, _) = Runtime::new(client.clone(), Options::default(), recorder, metrics);
     let clock = clock.clone();
     runtime.clock = Box::new(move || clock.now());
+    runtime.change_log = change_log;
     let runtime = Arc::new(runtime);
     let connector = FakeConnector(world.clone());
     let configs = Arc::new(Configs::new(client, connector, runtime.heard()));
-    (Arc::new(Controller::new(runtime, configs)), reports)
+    (
+        Arc::new(Controller::new(runtime, configs)),
+        reports,
+        entries,
+    )
 }
