@@ -67,6 +67,7 @@ where
     /// Whoever waits for a Secret that another resource writes waits for that one.
     fn not_read(&self, namespace: &str, wanted: &[Input], error: ExternalError) -> Stop {
         let directory = &self.controller.runtime.directory;
+        let own = format!("{} {}", K::KIND, self.key.name);
         let awaited = wanted.iter().find_map(|input| match input {
             Input::SecretKey {
                 namespace: None,
@@ -76,7 +77,8 @@ where
                 let source = Source::Object(ObjectId::secret(namespace, name));
                 let is_absent = self.seen.get(&source).is_some_and(String::is_empty);
                 let writer = is_absent.then(|| directory.writer(namespace, name));
-                writer.flatten().map(|writer| (name, writer))
+                let writer = writer.flatten().filter(|writer| *writer != own);
+                writer.map(|writer| (name, writer))
             }
             _ => None,
         });

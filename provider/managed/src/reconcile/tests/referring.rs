@@ -320,6 +320,22 @@ async fn whoever_waits_for_the_secret_of_another_resource_says_which_and_not_bef
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_secret_that_it_should_write_itself() {
+    let lab = Lab::new();
+    let mut object = fake_with_secret("a", 1);
+    let own = object.spec.write_connection_secret_to_ref.as_ref().unwrap();
+    object.spec.for_provider.password_secret_ref = Some(SecretKeyRef {
+        name: own.name.clone(),
+        key: "password".into(),
+    });
+    lab.server.put(&object);
+    lab.wait(LONG).await;
+    lab.pass("a").await;
+    let said = lab.message("a", "Synced");
+    assert!(said.ends_with("does not exist; create it"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_optional_reference_that_is_missing_discards_no_other() {
     let lab = Lab::settled(&fake("parent", 1)).await;
     let policy = ReferencePolicy {
