@@ -49,6 +49,10 @@ const YOUNG: Duration = Duration::from_secs(30);
 /// listening to a composite whose resources write too much (its circuit breaker opens at 100 events).
 const NEW: Duration = Duration::from_secs(3);
 
+/// How soon a pass that waits for another resource is repeated. The Secret's coming wakes it anyway, and
+/// waiting is no failure: what goes wrong afterwards is tried again as soon as a first failure is.
+const AWAITING: Duration = Duration::from_secs(5);
+
 /// How soon a pass is repeated when somebody else wrote the object in between.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
@@ -242,6 +246,7 @@ where
             }
             Stop::Awaiting(error) => {
                 let mut outcome = Outcome::failed(Stage::Resolve, &error, poll);
+                outcome.wake = Wake::After(AWAITING);
                 if self.is_younger_than(YOUNG) {
                     outcome.occurrences.clear();
                     outcome.conditions.clear();
