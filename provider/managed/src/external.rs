@@ -18,6 +18,7 @@ use crate::{
     drift::Drift,
     input::{Resolved, Value},
     kind::Kind,
+    rehearsal::Rehearsal,
 };
 
 /// A live session that can handle kind `K`.
@@ -85,6 +86,17 @@ pub trait Connector: Send + Sync + 'static {
     /// Changes the system tells of by itself. Default: none, so that only polls find them.
     fn changes(&self, _session: &Self::Session) -> Changes {
         stream::pending().boxed()
+    }
+
+    /// A session that looks for real and, in place of changing anything, notes what it would send, with
+    /// secrets masked. What it notes is shown in `status.plan`. Default: none; a plan then names the
+    /// fields that would be changed.
+    fn rehearsing(
+        &self,
+        _session: &Self::Session,
+        _rehearsal: &Rehearsal,
+    ) -> Option<Self::Session> {
+        None
     }
 
     /// Asks the server who it is, and which of the rights that the kinds in use need are missing.

@@ -165,6 +165,7 @@ mod queue;
 #[cfg(feature = "runtime")]
 mod reconcile;
 pub mod reference;
+pub mod rehearsal;
 #[cfg(feature = "runtime")]
 mod resolve;
 pub mod resource;

@@ -14,6 +14,7 @@ use crate::{
     external::ExternalError,
     kind::Kind,
     queue::Wake,
+    rehearsal::PlannedStep,
     resource::{ManagedResource, RECONCILE_REQUESTED, Status},
     steady::steady,
 };
@@ -110,6 +111,8 @@ pub(crate) struct Outcome<K: Kind> {
     pub at_provider: Option<K::Observation>,
     /// Drift.
     pub drift: DriftNews,
+    /// What would be done if it were allowed; `None` when nothing was learnt about that.
+    pub plan: Option<Vec<PlannedStep>>,
     /// The spec was carried out in full.
     pub handled: bool,
     /// The generation that was acted on. The object may have been edited since.
@@ -131,6 +134,7 @@ impl<K: Kind> Outcome<K> {
             conditions,
             at_provider: None,
             drift: DriftNews::Unknown,
+            plan: None,
             handled: false,
             generation: None,
             occurrences: Vec::new(),
@@ -138,6 +142,13 @@ impl<K: Kind> Outcome<K> {
             failure: None,
             writes: 0,
         }
+    }
+
+    /// A pass that came to its end and planned nothing leaves no plan behind.
+    #[must_use]
+    pub(crate) fn planning_no_more(mut self) -> Self {
+        self.plan.get_or_insert_default();
+        self
     }
 
     /// The pass stopped.
@@ -193,6 +204,9 @@ pub(crate) fn next_status<K: Kind>(
         condition::set(&mut status.conditions, claim.clone(), generation, now);
     }
     judge_readiness(&mut status, outcome, generation, now);
+    if let Some(plan) = &outcome.plan {
+        status.plan.clone_from(plan);
+    }
     if outcome.handled {
         status.observed_generation = generation;
     }

@@ -43,6 +43,18 @@ pub enum Step {
     Settle,
 }
 
+impl Step {
+    /// True when the step may write outside, to the object or to its connection Secret.
+    pub const fn touches(&self) -> bool {
+        match self {
+            Self::Create | Self::Update(_) | Self::Delete | Self::Report(_) | Self::Settle => true,
+            Self::Await | Self::Missing | Self::Wait(_) | Self::Outlive(_) | Self::Finalize => {
+                false
+            }
+        }
+    }
+}
+
 /// What was found, without the kind's own values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Found {
@@ -69,6 +81,18 @@ pub struct Situation {
     pub drift_policy: DriftPolicy,
     /// Why it differs, if it does.
     pub cause: Cause,
+}
+
+impl Situation {
+    /// The same, if everything were allowed.
+    #[must_use]
+    pub fn unrestricted(&self) -> Self {
+        Self {
+            policies: Policies::all(),
+            drift_policy: DriftPolicy::Correct,
+            ..self.clone()
+        }
+    }
 }
 
 /// Decides.

@@ -64,6 +64,21 @@ pub enum Reading {
 }
 
 impl Policies {
+    /// Everything is allowed.
+    pub const fn all() -> Self {
+        Self {
+            create: true,
+            update: true,
+            delete: true,
+            late_initialize: true,
+        }
+    }
+
+    /// True when the external resource may be looked at and nothing else.
+    pub const fn only_look(self) -> bool {
+        !self.create && !self.update && !self.delete
+    }
+
     /// Reads a list of actions; order and repetition do not matter.
     pub fn read(actions: &[ManagementAction]) -> Reading {
         use ManagementAction::{All, Create, Delete, LateInitialize, Observe, Update};
@@ -73,12 +88,7 @@ impl Policies {
             return Reading::Paused;
         }
         if set == BTreeSet::from([All]) {
-            return Reading::Supported(Self {
-                create: true,
-                update: true,
-                delete: true,
-                late_initialize: true,
-            });
+            return Reading::Supported(Self::all());
         }
         // Update and Delete together without Create is the one combination with Observe that
         // Crossplane does not know (crossplane-runtime pkg/reconciler/managed/policies.go).

@@ -13,6 +13,7 @@ mod acting;
 mod budget;
 mod leaving;
 mod looking;
+mod planning;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -30,7 +31,7 @@ use crate::{
     dependents::Seen,
     drift::{Cause, Drift},
     event::Occurrence,
-    external::{Connector, ExternalClient, ExternalError, Failure},
+    external::{Connector, Desired, ExternalClient, ExternalError, Failure, Observation},
     kind::Kind,
     lifecycle::{Lifecycle, foreign_finalizers},
     outcome::{DriftNews, Outcome, Stage},
@@ -118,7 +119,7 @@ where
         let end = self.budget.pass_ends();
         let result = tokio::time::timeout_at(end, self.carry_out()).await;
         let mut outcome = match result {
-            Ok(Ok(outcome)) => outcome,
+            Ok(Ok(outcome)) => outcome.planning_no_more(),
             Ok(Err(stop)) => self.stopped(stop).await,
             Err(_) => self.ran_out(),
         };
@@ -156,20 +157,49 @@ where
             drift_policy: self.object.spec.drift_policy,
             cause,
         };
-        match plan(&situation, verdict::found(&observation)) {
+        let step = plan(&situation, verdict::found(&observation));
+        if self.only_plans() && step.touches() {
+            return self
+                .planned(&session, desired, observation, cause, step)
+                .await;
+        }
+        let planned = if policies.only_look() {
+            let step = plan(&situation.unrestricted(), verdict::found(&observation));
+            self.steps(&session, desired.clone(), &observation, &step)
+                .await
+        } else {
+            Vec::new()
+        };
+        let mut outcome = self
+            .take(step, &session, desired, observation, cause)
+            .await?;
+        outcome.plan = Some(planned);
+        Ok(outcome)
+    }
+
+    /// Carries out the one next step.
+    async fn take(
+        &mut self,
+        step: Step,
+        session: &C::Session,
+        desired: Desired<K>,
+        observation: Observation<K>,
+        cause: Cause,
+    ) -> Result<Outcome<K>, Stop> {
+        match step {
             Step::Finalize => self.finalize(false).await,
             Step::Wait(finalizers) => Ok(verdict::waiting(&finalizers)),
             Step::Outlive(readers) => Ok(verdict::outliving(&readers)),
-            Step::Delete => self.delete(&session, &desired).await,
+            Step::Delete => self.delete(session, &desired).await,
             Step::Missing => Ok(self.missing()),
             Step::Await => Ok(self.awaiting()),
-            Step::Create => self.create(&session, desired, &observation).await,
+            Step::Create => self.create(session, desired, &observation).await,
             Step::Update(drift) => {
-                self.update(&session, desired, &observation, cause, drift)
+                self.update(session, desired, &observation, cause, drift)
                     .await
             }
             Step::Report(drift) => self.report(&desired, observation, cause, drift).await,
-            Step::Settle => self.settle(&session, &desired, observation).await,
+            Step::Settle => self.settle(session, &desired, observation).await,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     initial::InitialParameters,
     kind::Kind,
     policy::{self, ManagementAction},
+    rehearsal::PlannedStep,
 };
 
 /// Annotation with the identity in the external system.
@@ -25,6 +26,8 @@ pub const CREATE_SUCCEEDED: &str = "crossplane.io/external-create-succeeded";
 pub const CREATE_FAILED: &str = "crossplane.io/external-create-failed";
 /// Annotation that stops all external calls while it is `"true"`.
 pub const PAUSED: &str = "crossplane.io/paused";
+/// Annotation that has everything worked out and nothing done while it is `"true"`; see `status.plan`.
+pub const PLAN: &str = "tenancy.pnats.cloud/plan";
 /// Annotation that replaces the poll interval of this resource; a Go duration such as `30s`.
 pub const POLL_INTERVAL: &str = "crossplane.io/poll-interval";
 /// Annotation that asks for a pass; any value not seen before.
@@ -92,6 +95,10 @@ pub struct Status<K: Kind> {
     /// The last time somebody else changed the external resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_drift: Option<LastDrift>,
+    /// What would be done, in order: while the annotation `tenancy.pnats.cloud/plan` is `"true"`, and
+    /// where the policies let the external resource only be observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlannedStep>,
     /// The last value of the annotation `crossplane.io/reconcile-requested-at` that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
@@ -107,6 +114,7 @@ impl<K: Kind> Default for Status<K> {
             conditions: Vec::new(),
             drift: Vec::new(),
             last_drift: None,
+            plan: Vec::new(),
             last_handled_reconcile_at: None,
             observed_generation: None,
         }
@@ -121,6 +129,7 @@ impl<K: Kind> PartialEq for Status<K> {
             conditions,
             drift,
             last_drift,
+            plan,
             last_handled_reconcile_at,
             observed_generation,
         } = self;
@@ -128,6 +137,7 @@ impl<K: Kind> PartialEq for Status<K> {
             && *conditions == other.conditions
             && *drift == other.drift
             && *last_drift == other.last_drift
+            && *plan == other.plan
             && *last_handled_reconcile_at == other.last_handled_reconcile_at
             && *observed_generation == other.observed_generation
     }

@@ -61,13 +61,12 @@ where
     }
 
     /// What create is asked for: what is wanted, and what is wanted at first only.
-    fn first(&self, desired: &Desired<K>) -> Result<Desired<K>, Stop> {
+    pub(super) fn first(&self, desired: &Desired<K>) -> Result<Desired<K>, ExternalError> {
         let mut first = desired.clone();
         if let Some(initial) = &self.object.spec.init_provider {
             first.parameters = initial.under(&desired.parameters).map_err(|error| {
                 let cause = format!("spec.initProvider does not fit: {error}");
-                let error = ExternalError::invalid(cause, "correct spec.initProvider");
-                Stop::Failed(Stage::Create, error)
+                ExternalError::invalid(cause, "correct spec.initProvider")
             })?;
         }
         Ok(first)
@@ -79,7 +78,8 @@ where
         mut desired: Desired<K>,
         observation: &Observation<K>,
     ) -> Result<Outcome<K>, Stop> {
-        let mut first = self.first(&desired)?;
+        let first = self.first(&desired);
+        let mut first = first.map_err(Stop::at(Stage::Create))?;
         first.ledger = ledger(session, &first);
         let mut changes = self.changes(session, &desired);
         changes.remember(&self.object, &first.ledger);

@@ -3,13 +3,15 @@
 //! Nothing outside is changed here. On the way to deletion neither references nor inputs are read, so
 //! a Secret that vanished first blocks nothing.
 
+use std::borrow::Cow;
+
 use kube::ResourceExt;
 use tracing::warn;
 
 use super::{Pass, Stop};
 use crate::{
     config::{session::Configs, usage},
-    connection::{ConnectionDetails, store::ConnectionStore},
+    connection::{ConnectionDetails, LocalSecretReference, store::ConnectionStore},
     dependents::{ObjectId, Source},
     drift::Cause,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, Owner},
@@ -96,18 +98,23 @@ where
         let Some(reference) = &self.object.spec.write_connection_secret_to_ref else {
             return Ok(None);
         };
+        let mut reference = Cow::Borrowed(reference);
         let former = self.object.annotation(CONNECTION_SECRET);
         if let Some(former) = former.filter(|former| *former != reference.name)
             && !self.object.is_deleting()
         {
-            let store = &self.controller.store;
-            let followed = store.follow(&self.object, former, reference).await;
-            followed.map_err(Stop::at(Stage::Publish))?;
+            if self.only_plans() {
+                reference = Cow::Owned(LocalSecretReference::named(former));
+            } else {
+                let store = &self.controller.store;
+                let followed = store.follow(&self.object, former, &reference).await;
+                followed.map_err(Stop::at(Stage::Publish))?;
+            }
         }
         let namespace = self.object.namespace().unwrap_or_default();
         let source = Source::Object(ObjectId::secret(&namespace, &reference.name));
         self.seen.insert(source.clone(), String::new());
-        match self.controller.store.load(&self.object, reference).await {
+        match self.controller.store.load(&self.object, &reference).await {
             Ok(stored) => {
                 self.seen.insert(source, stored.version);
                 self.is_bare = stored.is_bare;

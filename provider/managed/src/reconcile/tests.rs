@@ -10,6 +10,7 @@ mod initializing;
 mod logging;
 mod measuring;
 mod persisting;
+mod planning;
 mod referring;
 mod refusing;
 mod remembering;

@@ -14,6 +14,7 @@ use crate::{
     connection::ConnectionDetails,
     drift::Drift,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, ResolvedConfig},
+    rehearsal::Rehearsal,
 };
 
 /// Opens sessions to a [`World`].
@@ -22,7 +23,27 @@ pub struct FakeConnector(pub World);
 
 /// A session with a [`World`].
 #[derive(Clone, Debug)]
-pub struct FakeSession(World);
+pub struct FakeSession {
+    world: World,
+    rehearsal: Option<Rehearsal>,
+}
+
+impl FakeSession {
+    /// Changes the world, or says what it would change.
+    async fn change(
+        &self,
+        operation: &'static str,
+        name: &str,
+        effect: impl FnOnce(&mut State) -> Result<ConnectionDetails, ExternalError>,
+    ) -> Result<ConnectionDetails, ExternalError> {
+        let Some(rehearsal) = &self.rehearsal else {
+            return self.world.call(operation, name, effect).await;
+        };
+        self.world.with(|state| state.refuse(operation))?;
+        rehearsal.note("fake:1", format!("{operation} {name}"));
+        Ok(ConnectionDetails::none())
+    }
+}
 
 impl Connector for FakeConnector {
     type Settings = FakeSettings;
@@ -37,11 +58,21 @@ impl Connector for FakeConnector {
             state.connections += 1;
             Ok(())
         })?;
-        Ok(FakeSession(self.0.clone()))
+        Ok(FakeSession {
+            world: self.0.clone(),
+            rehearsal: None,
+        })
     }
 
     fn changes(&self, session: &FakeSession) -> Changes {
-        session.0.changes()
+        session.world.changes()
+    }
+
+    fn rehearsing(&self, session: &FakeSession, rehearsal: &Rehearsal) -> Option<FakeSession> {
+        self.0.is_rehearsed().then(|| FakeSession {
+            rehearsal: Some(rehearsal.clone()),
+            ..session.clone()
+        })
     }
 
     async fn probe(
@@ -49,9 +80,9 @@ impl Connector for FakeConnector {
         session: &FakeSession,
         in_use: &BTreeSet<String>,
     ) -> Result<Diagnosis, ExternalError> {
-        session.0.with(|state| state.refuse("probe"))?;
+        session.world.with(|state| state.refuse("probe"))?;
         let diagnosis = Diagnosis::of("fake 1.0");
-        Ok(if session.0.may_create() || !in_use.contains("Fake") {
+        Ok(if session.world.may_create() || !in_use.contains("Fake") {
             diagnosis
         } else {
             diagnosis.lacking("CREATE", "kind Fake", "GRANT CREATE TO root")
@@ -73,7 +104,7 @@ impl ExternalClient<Fake> for FakeSession {
             Ok(thing)
         };
         let Some(thing) = self
-            .0
+            .world
             .call("observe", &desired.external_name, observe)
             .await?
         else {
@@ -100,7 +131,7 @@ impl ExternalClient<Fake> for FakeSession {
 
     fn credentials(&self, desired: &Desired<Fake>, _: &Observation<Fake>) -> ConnectionDetails {
         let generate = || {
-            self.0.with(|state| {
+            self.world.with(|state| {
                 state.passwords += 1;
                 format!("generated-{}", state.passwords)
             })
@@ -122,7 +153,7 @@ impl ExternalClient<Fake> for FakeSession {
             adjust(thing, desired);
             Ok(ConnectionDetails::none())
         };
-        self.0.call("create", &desired.external_name, create).await
+        self.change("create", &desired.external_name, create).await
     }
 
     async fn update(
@@ -141,15 +172,16 @@ impl ExternalClient<Fake> for FakeSession {
             );
             Ok(ConnectionDetails::none())
         };
-        self.0.call("update", &desired.external_name, update).await
+        self.change("update", &desired.external_name, update).await
     }
 
     async fn delete(&self, desired: &Desired<Fake>) -> Result<(), ExternalError> {
         let delete = |state: &mut State| {
             state.things.remove(&desired.external_name);
-            Ok(())
+            Ok(ConnectionDetails::none())
         };
-        self.0.call("delete", &desired.external_name, delete).await
+        let deleted = self.change("delete", &desired.external_name, delete).await;
+        deleted.map(drop)
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) struct State {
     meanwhile: Vec<(&'static str, Hook)>,
     is_down: bool,
     forbids_create: bool,
+    is_never_rehearsed: bool,
     pub(super) knows_shares_by_ledger: bool,
     pub(super) passwords: u32,
     pub(super) connections: u32,
@@ -95,6 +96,15 @@ impl World {
     /// Refuses a thing whose shares the ledger does not know, as a system does that has no place for a mark.
     pub fn know_shares_by_ledger(&self) {
         self.with(|state| state.knows_shares_by_ledger = true);
+    }
+
+    /// Has no way of telling what it would do.
+    pub fn never_rehearse(&self) {
+        self.with(|state| state.is_never_rehearsed = true);
+    }
+
+    pub(super) fn is_rehearsed(&self) -> bool {
+        self.with(|state| !state.is_never_rehearsed)
     }
 
     pub(super) fn may_create(&self) -> bool {
