@@ -24,6 +24,8 @@ mod grant_targets;
 mod pass;
 #[path = "postgresql_kinds/place.rs"]
 mod place;
+#[path = "postgresql_kinds/rehearsal.rs"]
+mod rehearsal;
 #[path = "postgresql_kinds/role.rs"]
 mod role;
 #[path = "postgresql_kinds/server.rs"]

@@ -6,6 +6,7 @@ use managed::{
     config::{ConfigSecretKeyRef, Diagnosis},
     external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
     input::Value,
+    rehearsal::Rehearsal,
 };
 
 use super::{
@@ -26,6 +27,10 @@ impl ManagedConnector for Connector {
 
     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
         Ok(Session::open(address(config)?).await?)
+    }
+
+    fn rehearsing(&self, session: &Session, rehearsal: &Rehearsal) -> Option<Session> {
+        Some(session.rehearsing(rehearsal))
     }
 
     async fn probe(

@@ -15,6 +15,8 @@ mod client;
 #[cfg(feature = "backends")]
 mod difference;
 #[cfg(feature = "backends")]
+mod planned;
+#[cfg(feature = "backends")]
 mod removal;
 #[cfg(feature = "backends")]
 mod statement;

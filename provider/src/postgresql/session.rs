@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use managed::input::Value;
+use managed::{input::Value, rehearsal::Rehearsal};
 use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
 
 use self::connection::Connection;
@@ -65,7 +65,10 @@ impl fmt::Display for Address {
 
 /// A server and our sessions on it. Cheap to clone.
 #[derive(Clone)]
-pub struct Session(Arc<Server>);
+pub struct Session {
+    server: Arc<Server>,
+    rehearsal: Option<Rehearsal>,
+}
 
 struct Server {
     address: Address,
@@ -96,31 +99,49 @@ impl Session {
     pub async fn open(address: Address) -> Result<Self> {
         let mut connection = Connection::open(&address, &address.default_database).await?;
         let identity = Identity::of(&mut connection).await?;
-        let session = Self(Arc::new(Server {
+        let server = Arc::new(Server {
             address,
             identity: Mutex::new(Arc::new(identity)),
             places: Arc::new(Semaphore::new(MOST_IN_USE)),
             idle: Mutex::default(),
             gates: Mutex::default(),
             proofs: Proofs::default(),
-        }));
+        });
+        let session = Self {
+            server,
+            rehearsal: None,
+        };
         session.put_back(session.address().default_database.clone(), connection);
         Ok(session)
     }
 
+    /// The same, but changes are noted and not made.
+    #[must_use]
+    pub fn rehearsing(&self, rehearsal: &Rehearsal) -> Self {
+        Self {
+            rehearsal: Some(rehearsal.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// True when changes are noted and not made.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
     /// Where the server is.
     pub fn address(&self) -> &Address {
-        &self.0.address
+        &self.server.address
     }
 
     /// What the server is and what we may do there.
     pub fn identity(&self) -> Arc<Identity> {
-        locked(&self.0.identity).clone()
+        locked(&self.server.identity).clone()
     }
 
     /// What is known about passwords.
     pub fn proofs(&self) -> &Proofs {
-        &self.0.proofs
+        &self.server.proofs
     }
 
     /// A connection to the default database.
@@ -128,14 +149,22 @@ impl Session {
         self.lease_in(&self.address().default_database).await
     }
 
-    /// A connection to a database. Waits while as many as allowed are in use.
+    /// A connection to a database. Waits while as many as allowed are in use. In a rehearsal it is opened
+    /// when something is read, because the database may only be planned.
     pub async fn lease_in(&self, database: &str) -> Result<Lease> {
         // In this order: whoever waits for a database to be dropped must not keep its dropper waiting.
-        let place = self.0.place().await;
-        let presence = self.0.gate(database).presence.clone().read_owned().await;
-        let connection = match self.0.take_idle(database) {
-            Some(connection) => connection,
-            None => self.connect(database).await?,
+        let place = self.server.place().await;
+        let presence = self
+            .server
+            .gate(database)
+            .presence
+            .clone()
+            .read_owned()
+            .await;
+        let connection = if self.is_rehearsal() {
+            None
+        } else {
+            Some(self.enter(database).await?)
         };
         Ok(Lease::new(
             self.clone(),
@@ -145,19 +174,26 @@ impl Session {
         ))
     }
 
+    async fn enter(&self, database: &str) -> Result<Connection> {
+        match self.server.take_idle(database) {
+            Some(connection) => Ok(connection),
+            None => self.connect(database).await,
+        }
+    }
+
     async fn connect(&self, database: &str) -> Result<Connection> {
         let mut connection = Connection::open(self.address(), database).await?;
         if database == self.address().default_database {
             // A server that was restarted may be a newer one, with other rights for us.
             let identity = Identity::of(&mut connection).await?;
-            *locked(&self.0.identity) = Arc::new(identity);
+            *locked(&self.server.identity) = Arc::new(identity);
         }
         Ok(connection)
     }
 
     /// Logs in as any role and leaves again. Proves the password.
     pub async fn log_in(&self, role: &str, password: &Value) -> Result<()> {
-        let _place = self.0.place().await;
+        let _place = self.server.place().await;
         let address = self.address();
         let config =
             connection::config(address, &address.default_database, role, password.expose());
@@ -167,8 +203,14 @@ impl Session {
 
     /// Makes sure that none of our sessions is in a database, for as long as the guard lives.
     pub async fn vacate(&self, database: &str) -> impl Drop + use<> {
-        let guard = self.0.gate(database).presence.clone().write_owned().await;
-        while let Some(connection) = self.0.take_idle(database) {
+        let guard = self
+            .server
+            .gate(database)
+            .presence
+            .clone()
+            .write_owned()
+            .await;
+        while let Some(connection) = self.server.take_idle(database) {
             connection.close().await;
         }
         guard
@@ -183,7 +225,7 @@ impl Session {
         } else {
             IDLE_ELSEWHERE
         };
-        let mut idle = locked(&self.0.idle);
+        let mut idle = locked(&self.server.idle);
         idle.push(Idle {
             database,
             since: Instant::now(),
@@ -193,7 +235,7 @@ impl Session {
             idle.remove(0);
         }
         drop(idle);
-        let server = Arc::downgrade(&self.0);
+        let server = Arc::downgrade(&self.server);
         // Lives no longer than the wait, and does nothing once the server is gone.
         tokio::spawn(async move {
             tokio::time::sleep(wait + Duration::from_millis(100)).await;

@@ -114,15 +114,16 @@ impl Subject {
         Ok(Some(Seen { found, drift }))
     }
 
-    /// Writes all fields, and what else is given.
+    /// Writes all fields, and what else is given, which is secret.
     pub(super) async fn write(
         &self,
         session: &Session,
         more: Map<String, Value>,
     ) -> Result<(), ExternalError> {
         let mut body = self.fields.body();
-        body.extend(more);
-        let call = Call::post(&self.api, &body.into());
+        body.extend(more.clone());
+        let secret = more.keys().map(String::as_str);
+        let call = Call::post(&self.api, &body.into()).showing_all_but(secret);
         let written = session.change(&call).await;
         written.map_err(|error| self.explained(error))
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use managed::drift::SENSITIVE;
 use rustify::{
     endpoint::Endpoint,
     enums::{RequestMethod, RequestType, ResponseType},
@@ -62,6 +63,16 @@ pub(super) struct Call {
     pub(super) path: String,
     query: Option<&'static str>,
     body: Option<Vec<u8>>,
+    shown: Showing,
+}
+
+/// How much of a body may be shown where a request is planned.
+#[derive(Clone)]
+enum Showing {
+    /// Its shape.
+    Nothing,
+    /// All of it but what is below these keys.
+    AllBut(Vec<String>),
 }
 
 impl Call {
@@ -72,6 +83,7 @@ impl Call {
             path: path.into(),
             query: None,
             body: None,
+            shown: Showing::Nothing,
         }
     }
 
@@ -82,6 +94,7 @@ impl Call {
             path: path.into(),
             query: None,
             body: Some(body.to_string().into_bytes()),
+            shown: Showing::Nothing,
         }
     }
 
@@ -100,6 +113,7 @@ impl Call {
             path: path.into(),
             query: None,
             body: None,
+            shown: Showing::Nothing,
         }
     }
 
@@ -110,6 +124,33 @@ impl Call {
             query: Some(query),
             ..self
         }
+    }
+
+    /// The same; where it is planned, its body is shown but for what is below these keys. Without this
+    /// every value in it counts as secret.
+    #[must_use]
+    pub(super) fn showing_all_but<'a>(self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            shown: Showing::AllBut(keys.into_iter().map(str::to_owned).collect()),
+            ..self
+        }
+    }
+
+    /// The whole request as a plan shows it.
+    pub(super) fn planned(&self) -> String {
+        let Some(body) = self.body.as_deref() else {
+            return self.operation();
+        };
+        let mut body = serde_json::from_slice(body).unwrap_or_default();
+        match &self.shown {
+            Showing::Nothing => mask(&mut body),
+            Showing::AllBut(keys) => {
+                for key in keys {
+                    body.get_mut(key).map(mask);
+                }
+            }
+        }
+        format!("{} {body}", self.operation())
     }
 
     /// Method and path, for messages.
@@ -126,6 +167,15 @@ impl Call {
             self.verb.capabilities(),
             if is_root { r#", "sudo""# } else { "" },
         )
+    }
+}
+
+/// Leaves the shape and no value.
+fn mask(value: &mut Value) {
+    match value {
+        Value::Object(entries) => entries.values_mut().for_each(mask),
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        value => *value = SENSITIVE.into(),
     }
 }
 
@@ -171,6 +221,14 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// Success without a word.
+    pub(super) const fn empty() -> Self {
+        Self {
+            not_found: false,
+            body: Value::Null,
+        }
+    }
+
     /// What the API calls `data`, or null.
     pub(super) fn data(&self) -> &Value {
         &self.body["data"]
@@ -207,6 +265,24 @@ mod tests {
             body: json!({ "data": "canary" }),
         };
         assert!(!format!("{call:?} {reply:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_planned_request_shows_what_is_known_to_be_harmless_and_nothing_else() {
+        let body = json!({ "options": { "cas": 3 }, "data": { "password": "canary", "list": ["canary"] } });
+        let call = Call::post("secret/data/a", &body);
+        assert_eq!(
+            call.planned(),
+            r#"POST secret/data/a {"data":{"list":["(sensitive)"],"password":"(sensitive)"},"options":{"cas":"(sensitive)"}}"#
+        );
+        assert_eq!(
+            call.showing_all_but(["data"]).planned(),
+            r#"POST secret/data/a {"data":{"list":["(sensitive)"],"password":"(sensitive)"},"options":{"cas":3}}"#
+        );
+        assert_eq!(
+            Call::delete("secret/metadata/a").planned(),
+            "DELETE secret/metadata/a"
+        );
     }
 
     #[test]

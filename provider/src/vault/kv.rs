@@ -90,19 +90,15 @@ impl Location {
         content: &Content,
     ) -> Result<(), Error> {
         let body = json!({ "options": { "cas": version }, "data": content.0 });
-        session
-            .send(&Call::post(self.api("data"), &body))
-            .await
-            .map(drop)
+        let call = Call::post(self.api("data"), &body).showing_all_but(["data"]);
+        session.send(&call).await.map(drop)
     }
 
     /// Changes custom metadata and leaves all other entries alone.
     pub(super) async fn mark(&self, session: &Session, change: &CustomPatch) -> Result<(), Error> {
         let body = json!({ "custom_metadata": change });
-        session
-            .send(&Call::patch(self.api("metadata"), &body))
-            .await
-            .map(drop)
+        let call = Call::patch(self.api("metadata"), &body).showing_all_but([]);
+        session.send(&call).await.map(drop)
     }
 
     /// Numbers of the versions that are not destroyed.
@@ -120,19 +116,15 @@ impl Location {
     /// Deletes versions so that they can be undeleted.
     pub(super) async fn delete(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
         let body = json!({ "versions": versions });
-        session
-            .send(&Call::post(self.api("delete"), &body))
-            .await
-            .map(drop)
+        let call = Call::post(self.api("delete"), &body).showing_all_but([]);
+        session.send(&call).await.map(drop)
     }
 
     /// Destroys the data of versions for good.
     pub(super) async fn destroy(&self, session: &Session, versions: &[i64]) -> Result<(), Error> {
         let body = json!({ "versions": versions });
-        session
-            .send(&Call::post(self.api("destroy"), &body))
-            .await
-            .map(drop)
+        let call = Call::post(self.api("destroy"), &body).showing_all_but([]);
+        session.send(&call).await.map(drop)
     }
 
     /// Removes all versions and all metadata for good.

@@ -102,7 +102,8 @@ impl Mounting<'_> {
             "type": self.kind, "description": self.marked(session, desired), "options": self.options,
             "local": self.local, "seal_wrap": self.seal_wrap, "config": self.tuning.body(),
         });
-        Ok(session.change(&Call::post(self.api(), &body)).await?)
+        let call = Call::post(self.api(), &body).showing_all_but([]);
+        Ok(session.change(&call).await?)
     }
 
     /// Tunes it.
@@ -142,7 +143,7 @@ impl Mounting<'_> {
     }
 
     async fn tune(&self, session: &Session, body: &Value) -> Result<(), Error> {
-        let call = Call::post(format!("{}/tune", self.api()), body);
+        let call = Call::post(format!("{}/tune", self.api()), body).showing_all_but([]);
         session.change(&call).await
     }
 

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use managed::{
     config::Diagnosis,
     external::{self, ExternalError, ResolvedConfig},
+    rehearsal::Rehearsal,
 };
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, time::Instant};
@@ -36,7 +37,17 @@ const YOUNG: Duration = Duration::from_secs(2);
 
 /// A session; cheap to clone.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session {
+    inner: Arc<Inner>,
+    rehearsed: Option<Arc<Rehearsed>>,
+}
+
+/// What a session does that only notes what it would change.
+struct Rehearsed {
+    rehearsal: Rehearsal,
+    /// What is rehearsed did not happen, so nobody else may know of it.
+    known: Known,
+}
 
 struct Inner {
     transport: Transport,
@@ -66,7 +77,7 @@ impl Session {
         let transport = Transport::new(&config.settings, ca.map(managed::input::Value::expose))?;
         let identity = Identity::of(config)?;
         let login = ArcSwap::from_pointee(identity.log_in(&transport).await?);
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             transport,
             identity,
             login,
@@ -75,44 +86,72 @@ impl Session {
             mounts: Mutex::default(),
             remotes: Remotes::default(),
             known: Known::default(),
-        })))
+        });
+        Ok(Self {
+            inner,
+            rehearsed: None,
+        })
+    }
+
+    /// The same, but changes are noted and not made.
+    pub(super) fn rehearsing(&self, rehearsal: &Rehearsal) -> Self {
+        let rehearsed = Rehearsed {
+            rehearsal: rehearsal.clone(),
+            known: Known::default(),
+        };
+        Self {
+            rehearsed: Some(Arc::new(rehearsed)),
+            ..self.clone()
+        }
+    }
+
+    /// Where changes are noted instead of made.
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        Some(&self.rehearsed.as_ref()?.rehearsal)
     }
 
     /// Name of this Kubernetes cluster in owner marks.
     pub(super) fn cluster(&self) -> Option<&str> {
-        self.0.cluster.as_deref()
+        self.inner.cluster.as_deref()
     }
 
     /// Clients of the clusters that kubeconfigs lead to.
     pub(super) fn remotes(&self) -> &Remotes {
-        &self.0.remotes
+        &self.inner.remotes
     }
 
     /// What this session knows and no status says yet.
     pub(super) fn known(&self) -> &Known {
-        &self.0.known
+        match &self.rehearsed {
+            Some(rehearsed) => &rehearsed.known,
+            None => &self.inner.known,
+        }
     }
 
     /// A client with another token; the empty one is nobody's.
     pub(super) fn client(&self, token: &str) -> Result<VaultClient, Error> {
-        self.0.transport.client(token)
+        self.inner.transport.client(token)
     }
 
     /// Sends a request with another token than the session's own.
     pub(super) async fn send_as(&self, client: &VaultClient, call: &Call) -> Result<Reply, Error> {
-        self.0.transport.send(client, call).await
+        self.inner.transport.send(client, call).await
     }
 
     /// Sends a request. A token that is old is renewed first, one that is dead is replaced.
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, Error> {
+        if let (Some(rehearsal), true) = (self.rehearsal(), call.verb.changes()) {
+            rehearsal.note(self.inner.transport.address(), call.planned());
+            return Ok(Reply::empty());
+        }
         let login = self.login().await?;
-        match self.0.transport.send(&login.client, call).await {
+        match self.inner.transport.send(&login.client, call).await {
             Err(Error::Denied { cause, .. }) if self.is_dead(&login).await => {
-                if !self.0.identity.can_log_in_again() {
+                if !self.inner.identity.can_log_in_again() {
                     return Err(dead_token(cause));
                 }
                 let login = self.log_in_again(&login).await?;
-                self.0.transport.send(&login.client, call).await
+                self.inner.transport.send(&login.client, call).await
             }
             outcome => outcome,
         }
@@ -142,7 +181,7 @@ impl Session {
     ) -> Result<(), Error> {
         if !again
             && self
-                .0
+                .inner
                 .mounts
                 .lock()
                 .expect("no panic while held")
@@ -158,7 +197,7 @@ impl Session {
             outcome => outcome?,
         };
         kv_v2(mount, reply.data())?;
-        self.0
+        self.inner
             .mounts
             .lock()
             .expect("no panic while held")
@@ -169,12 +208,12 @@ impl Session {
     // === the token ===
 
     async fn login(&self) -> Result<Arc<Login>, Error> {
-        let login = self.0.login.load_full();
+        let login = self.inner.login.load_full();
         if !login.is_ageing() {
             return Ok(login);
         }
-        let _entered = self.0.entering.lock().await;
-        let current = self.0.login.load_full();
+        let _entered = self.inner.entering.lock().await;
+        let current = self.inner.login.load_full();
         if !current.is_ageing() {
             return Ok(current);
         }
@@ -191,8 +230,9 @@ impl Session {
         if login.renewable && !login.is_over() {
             let call = Call::post("auth/token/renew-self", &json!({}));
             let granted = Instant::now();
-            if let Ok(reply) = self.0.transport.send(&login.client, &call).await {
-                let renewed = Login::read(&self.0.transport, &call, &reply.body["auth"], granted)?;
+            if let Ok(reply) = self.inner.transport.send(&login.client, &call).await {
+                let renewed =
+                    Login::read(&self.inner.transport, &call, &reply.body["auth"], granted)?;
                 if renewed
                     .ttl
                     .zip(login.ttl)
@@ -202,32 +242,32 @@ impl Session {
                 }
             }
         }
-        self.0.identity.log_in(&self.0.transport).await
+        self.inner.identity.log_in(&self.inner.transport).await
     }
 
     async fn log_in_again(&self, refused: &Arc<Login>) -> Result<Arc<Login>, Error> {
-        let _entered = self.0.entering.lock().await;
-        let current = self.0.login.load_full();
+        let _entered = self.inner.entering.lock().await;
+        let current = self.inner.login.load_full();
         if !Arc::ptr_eq(&current, refused) {
             return Ok(current);
         }
-        Ok(self.replace(self.0.identity.log_in(&self.0.transport).await?))
+        Ok(self.replace(self.inner.identity.log_in(&self.inner.transport).await?))
     }
 
     fn replace(&self, login: Login) -> Arc<Login> {
         let login = Arc::new(login);
-        self.0.login.store(Arc::clone(&login));
+        self.inner.login.store(Arc::clone(&login));
         login
     }
 
     /// Vault gives the same answer to a dead token and to one without the right.
     async fn is_dead(&self, login: &Login) -> bool {
-        if self.0.identity.can_log_in_again() && login.granted.elapsed() < YOUNG {
+        if self.inner.identity.can_log_in_again() && login.granted.elapsed() < YOUNG {
             return false;
         }
         let call = Call::get("auth/token/lookup-self");
         matches!(
-            self.0.transport.send(&login.client, &call).await,
+            self.inner.transport.send(&login.client, &call).await,
             Err(Error::Denied { .. })
         )
     }
@@ -238,8 +278,8 @@ impl fmt::Debug for Session {
         write!(
             f,
             "Session({}, {:?})",
-            self.0.transport.address(),
-            self.0.identity
+            self.inner.transport.address(),
+            self.inner.identity
         )
     }
 }
@@ -302,6 +342,10 @@ impl external::Connector for Connector {
         Ok(Session::open(config).await?)
     }
 
+    fn rehearsing(&self, session: &Session, rehearsal: &Rehearsal) -> Option<Session> {
+        Some(session.rehearsing(rehearsal))
+    }
+
     async fn probe(
         &self,
         session: &Session,
@@ -313,7 +357,7 @@ impl external::Connector for Connector {
             .await?;
         match session.send(&Call::get("auth/token/lookup-self")).await {
             // The login was accepted; a role without the default policy may not look itself up.
-            Err(Error::Denied { .. }) if session.0.identity.can_log_in_again() => {}
+            Err(Error::Denied { .. }) if session.inner.identity.can_log_in_again() => {}
             outcome => drop(outcome?),
         }
         Ok(Diagnosis::of(product(&health.body)))

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use managed::{
-    external::{Desired, ExternalClient, ExternalError, Observation, Owner},
+    external::{Connector, Desired, ExternalClient, ExternalError, Observation, Owner},
     input::Resolved,
     kind::Kind,
+    rehearsal::{PlannedStep, Rehearsal},
 };
 
 /// A resource that nobody has looked at yet.
@@ -62,6 +63,32 @@ pub(crate) async fn try_apply<K: Kind, S: ExternalClient<K>>(
         connection.merge(&details);
     }
     Ok(())
+}
+
+/// What the runtime would show in `status.plan`.
+pub(crate) async fn plan<K: Kind, C: Connector>(
+    connector: &C,
+    session: &C::Session,
+    desired: &mut Desired<K>,
+) -> Vec<PlannedStep>
+where
+    C::Session: ExternalClient<K>,
+{
+    let rehearsal = Rehearsal::default();
+    let rehearsing = connector.rehearsing(session, &rehearsal).unwrap();
+    let observation: Observation<K> = session.observe(desired).await.unwrap();
+    let ledger = session.ledger(desired);
+    desired.ledger.extend(ledger);
+    match observation {
+        Observation::Present { .. } if desired.deleting => {
+            rehearsing.delete(desired).await.unwrap()
+        }
+        Observation::Absent => drop(rehearsing.create(desired).await.unwrap()),
+        Observation::Present { drift, .. } => {
+            drop(rehearsing.update(desired, &drift).await.unwrap());
+        }
+    }
+    rehearsal.steps()
 }
 
 /// The fields that differ; `["absent"]` when it does not exist.

@@ -16,5 +16,9 @@ mod fixture;
 mod login;
 mod outage;
 mod ownership;
+#[path = "../postgresql_kinds/pass.rs"]
+#[expect(dead_code, reason = "shared with other crates")]
+mod pass;
 mod refusal;
+mod rehearsal;
 mod server;

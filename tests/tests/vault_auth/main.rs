@@ -19,5 +19,6 @@ mod mount;
 mod pass;
 mod policy;
 mod proof;
+mod rehearsal;
 #[path = "../vault/server.rs"]
 mod server;

@@ -39,6 +39,10 @@ pub struct Thing {
 type Hook = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one way to behave that a test asks for"
+)]
 pub(super) struct State {
     pub(super) things: BTreeMap<String, Thing>,
     failures: Vec<(&'static str, ExternalError)>,

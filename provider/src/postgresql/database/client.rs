@@ -20,7 +20,7 @@ use crate::postgresql::{
     parameter::setting,
     session::{Lease, Session},
     sql::Ident,
-    sqlstate::Result,
+    sqlstate::{Error, Result},
 };
 
 impl ExternalClient<Database> for Session {
@@ -119,6 +119,11 @@ impl Session {
         &self,
         desired: &Desired<Database>,
     ) -> Result<ConnectionDetails, ExternalError> {
+        if self.is_rehearsal() {
+            let planned = Catalog::planned(&desired.parameters, &self.identity());
+            let drift = difference::drift(&desired.parameters, &planned, &desired.ledger);
+            return self.update(desired, &drift).await;
+        }
         match self.observe(desired).await? {
             Observation::Present { drift, .. } => self.update(desired, &drift).await,
             Observation::Absent => Err(ExternalError::blocked(
@@ -175,12 +180,33 @@ impl Session {
         if statements.is_empty() {
             return Ok(());
         }
-        let Some(schema) = PublicSchema::read(self, &desired.external_name).await? else {
+        let Some(schema) = self.schema(desired).await? else {
             return Ok(());
         };
+        let acting = {
+            let mut lease = self.lease().await?;
+            self.acting_for(&mut lease, &schema.owner).await?
+        };
         let mut lease = self.lease_in(&desired.external_name).await?;
-        let acting = self.acting_for(&mut lease, &schema.owner).await?;
         lease.change(acting.as_ref(), &statements).await
+    }
+
+    /// The schema `public`. A rehearsal may not be able to enter the database yet.
+    async fn schema(&self, desired: &Desired<Database>) -> Result<Option<PublicSchema>> {
+        let read = PublicSchema::read(self, &desired.external_name).await;
+        let is_closed = |error: &Error| {
+            error.is(&SqlState::UNDEFINED_DATABASE)
+                || error.is(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE)
+        };
+        match read {
+            Err(error) if self.is_rehearsal() && is_closed(&error) => {
+                let identity = self.identity();
+                let owner = desired.parameters.owner.as_ref();
+                let owner = owner.unwrap_or(&identity.admin);
+                Ok(Some(PublicSchema::planned(owner, &identity)))
+            }
+            outcome => outcome,
+        }
     }
 
     pub(super) async fn found(
@@ -188,13 +214,11 @@ impl Session {
         lease: &mut Lease,
         desired: &Desired<Database>,
     ) -> Result<Option<Catalog>> {
-        Catalog::read(
-            lease,
-            &self.identity(),
-            &desired.external_name,
-            &desired.parameters,
-        )
-        .await
+        let identity = self.identity();
+        let (name, wanted) = (&desired.external_name, &desired.parameters);
+        let found = Catalog::read(lease, &identity, name, wanted).await?;
+        let is_planned = self.is_rehearsal() && !desired.deleting;
+        Ok(found.or_else(|| is_planned.then(|| Catalog::planned(wanted, &identity))))
     }
 
     fn database_details(&self, database: &str) -> ConnectionDetails {

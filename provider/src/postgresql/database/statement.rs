@@ -5,6 +5,7 @@ use managed::{drift::Drift, external::ExternalError};
 use super::{
     DatabaseParameters, LocaleProvider,
     difference::{ON_DATABASE, ON_SCHEMA, Right},
+    planned::admits,
 };
 use crate::postgresql::{
     parameter::setting,
@@ -57,11 +58,7 @@ pub(super) fn create(
             .is_template
             .map(|is_template| format!("IS_TEMPLATE {is_template}")),
     );
-    let is_closed = wanted
-        .public_privileges
-        .is_some_and(|public| [public.connect, public.temporary].contains(&Some(false)));
-    let admits = wanted.allow_connections.unwrap_or(true) && !is_closed;
-    options.push(format!("ALLOW_CONNECTIONS {admits}"));
+    options.push(format!("ALLOW_CONNECTIONS {}", admits(wanted)));
     Ok(format!("CREATE DATABASE {database} {}", options.join(" ")))
 }
 

@@ -61,11 +61,14 @@ pub(super) async fn look(session: &Session, asks: &[Ask<'_>]) -> Result<Vec<Opti
 
 /// No answers when the database does not exist.
 async fn look_from(session: &Session, database: &str, asks: &[Ask<'_>]) -> Result<Vec<Found>> {
-    let mut lease = match session.lease_in(database).await {
-        Err(error) if error.is(&SqlState::UNDEFINED_DATABASE) => return Ok(Vec::new()),
-        lease => lease?,
+    let read = async {
+        let mut lease = session.lease_in(database).await?;
+        Found::read(&mut lease, asks).await
     };
-    Found::read(&mut lease, asks).await
+    match read.await {
+        Err(error) if error.is(&SqlState::UNDEFINED_DATABASE) => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 #[cfg(test)]

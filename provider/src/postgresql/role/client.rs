@@ -95,7 +95,9 @@ impl ExternalClient<Role> for Session {
         let wanted = Wanted::of(desired)?;
         let statements = self.plan(desired, &wanted)?.update(drift)?;
         self.lease().await?.change(None, &statements).await?;
-        self.proofs().forget(&desired.external_name);
+        if !self.is_rehearsal() {
+            self.proofs().forget(&desired.external_name);
+        }
         Ok(self.details(desired, &wanted))
     }
 
@@ -130,10 +132,15 @@ impl Session {
         desired: &'a Desired<Role>,
         wanted: &Wanted<'_>,
     ) -> Result<Plan<'a>, ExternalError> {
+        let verifier = if self.is_rehearsal() {
+            wanted.masked()
+        } else {
+            wanted.literal()
+        };
         Ok(Plan {
             role: Ident::new(&desired.external_name)?,
             wanted: &desired.parameters,
-            verifier: wanted.literal()?,
+            verifier: verifier?,
             identity: self.identity(),
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use managed::{
     connection::ConnectionDetails,
+    drift::SENSITIVE,
     external::{Desired, ExternalError},
     input::Value,
 };
@@ -83,6 +84,14 @@ impl<'a> Wanted<'a> {
                 "the generated password is not stored in the connection Secret",
                 "check writeConnectionSecretToRef",
             )),
+        }
+    }
+
+    /// What stands for the verifier where a statement is shown.
+    pub(super) fn masked(&self) -> Result<Option<Literal>, ExternalError> {
+        match self {
+            Self::Unmanaged => Ok(None),
+            _ => Literal::new(SENSITIVE).map(Some),
         }
     }
 

@@ -5,6 +5,8 @@ use std::{fmt::Write, mem, time::Duration};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedSemaphorePermit};
 
+use managed::rehearsal::Rehearsal;
+
 use super::{Session, connection::Connection};
 use crate::postgresql::{sql::Ident, sqlstate::Result};
 
@@ -31,21 +33,23 @@ impl Lease {
     pub(super) fn new(
         session: Session,
         database: String,
-        connection: Connection,
+        connection: Option<Connection>,
         guards: Guards,
     ) -> Self {
         Self {
             session,
             database,
-            connection: Some(connection),
+            connection,
             _guards: guards,
         }
     }
 
-    fn connection(&mut self) -> &mut Connection {
-        self.connection
-            .as_mut()
-            .expect("a lease has its connection until it is dropped")
+    async fn connection(&mut self) -> Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.session.enter(&self.database).await?,
+        };
+        Ok(self.connection.insert(connection))
     }
 
     /// The first column of the first row, which has to be JSON. Parameters are text.
@@ -54,19 +58,24 @@ impl Lease {
         sql: &str,
         parameters: &[&str],
     ) -> Result<Option<T>> {
-        self.connection().json(sql, parameters).await
+        self.connection().await?.json(sql, parameters).await
     }
 
     /// Runs one statement that cannot be part of a transaction. `acting` is the role it runs as.
     pub async fn alone(&mut self, acting: Option<&Ident>, statement: &str) -> Result<()> {
+        if let Some(rehearsal) = &self.session.rehearsal {
+            self.note(rehearsal, acting, &[statement]);
+            return Ok(());
+        }
         let Some(role) = acting else {
-            return self.connection().execute(statement).await;
+            return self.connection().await?.execute(statement).await;
         };
         self.connection()
+            .await?
             .execute(&format!("SET ROLE {role}"))
             .await?;
-        let result = self.connection().execute(statement).await;
-        self.connection().execute("RESET ROLE").await?;
+        let result = self.connection().await?.execute(statement).await;
+        self.connection().await?.execute("RESET ROLE").await?;
         result
     }
 
@@ -76,7 +85,12 @@ impl Lease {
         if statements.is_empty() {
             return Ok(());
         }
-        let gate = self.session.0.gate(&self.database);
+        if let Some(rehearsal) = &self.session.rehearsal {
+            let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+            self.note(rehearsal, acting, &statements);
+            return Ok(());
+        }
+        let gate = self.session.server.gate(&self.database);
         let _turn = gate.change.lock().await;
         let sql = transaction(acting, statements);
         for attempt in 1..ATTEMPTS {
@@ -88,12 +102,24 @@ impl Lease {
         self.attempt(&sql).await
     }
 
+    /// What is sent together is one transaction, so each statement says as whom it is run.
+    fn note(&self, rehearsal: &Rehearsal, acting: Option<&Ident>, statements: &[&str]) {
+        let address = self.session.address();
+        let mut target = format!("{address}, database {}", self.database);
+        if let Some(role) = acting {
+            write!(target, ", as role {role}").expect("a String takes everything");
+        }
+        for statement in statements {
+            rehearsal.note(&target, *statement);
+        }
+    }
+
     async fn attempt(&mut self, sql: &str) -> Result<()> {
-        match self.connection().execute(sql).await {
-            Ok(()) => self.connection().execute("COMMIT").await,
+        match self.connection().await?.execute(sql).await {
+            Ok(()) => self.connection().await?.execute("COMMIT").await,
             Err(error) if error.ends_session() => Err(error),
             Err(error) => {
-                self.connection().execute("ROLLBACK").await?;
+                self.connection().await?.execute("ROLLBACK").await?;
                 Err(error)
             }
         }

@@ -7,6 +7,7 @@
 use k8s_openapi::jiff::Timestamp;
 use managed::{
     Drift, Shown,
+    drift::SENSITIVE,
     external::{Desired, ExternalError},
     input::Value as Secret,
 };
@@ -107,6 +108,13 @@ impl<'a> Source<'a> {
         let fingerprint = self.fingerprint();
         let (token, expires) = match self {
             Self::Given(token) => ((*token).clone(), None),
+            Self::Minted {
+                account, seconds, ..
+            } if let Some(rehearsal) = session.rehearsal() => {
+                let account = format!("ServiceAccount {}/{}", account.namespace, account.name);
+                rehearsal.note(account, format!("request a token for {seconds} s"));
+                (Secret::from(SENSITIVE), None)
+            }
             Self::Minted {
                 kubeconfig,
                 account,

@@ -54,7 +54,7 @@ impl ExternalClient<Policy> for Session {
     async fn create(&self, desired: &Desired<Policy>) -> Result<ConnectionDetails, ExternalError> {
         let mark = Mark::of(&desired.owner, self.cluster()).text();
         let body = json!({ "policy": format!("# {mark}\n{}", wanted(desired)) });
-        let call = Call::post(api(&desired.parameters.name)?, &body);
+        let call = Call::post(api(&desired.parameters.name)?, &body).showing_all_but([]);
         self.change(&call).await.map_err(refused)?;
         let policy = format!("policy {}", desired.parameters.name);
         self.known().written.put(&policy, now());

@@ -83,7 +83,7 @@ async fn a_changed_spec_is_planned_field_by_field_where_nothing_better_is_known(
     lab.world.never_rehearse();
     lab.annotate("a", PLAN, "true");
     lab.edit("a", |object| {
-        object["spec"]["forProvider"]["size"] = json!(4)
+        object["spec"]["forProvider"]["size"] = json!(4);
     });
     lab.pass("a").await;
     assert_eq!(plan(&lab, "a"), ["Fake a: set size to 4, found 3"]);
