@@ -16,6 +16,8 @@ pub mod auth_mount;
 pub mod auth_role;
 #[cfg(feature = "backends")]
 mod call;
+#[cfg(feature = "backends")]
+mod doctor;
 pub mod duration;
 #[cfg(feature = "backends")]
 mod error;

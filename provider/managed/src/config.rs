@@ -21,6 +21,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "runtime")]
+pub use diagnosis::InUse;
 pub use diagnosis::{Diagnosis, MissingRight};
 
 use crate::input::Input;

@@ -13,7 +13,7 @@ pub use self::error::{ExternalError, Failure};
 use crate::{
     change::Changes,
     condition::Claim,
-    config::{Diagnosis, ProviderSettings},
+    config::{Diagnosis, InUse, ProviderSettings},
     connection::ConnectionDetails,
     drift::Drift,
     input::{Resolved, Value},
@@ -104,7 +104,7 @@ pub trait Connector: Send + Sync + 'static {
     fn probe(
         &self,
         session: &Self::Session,
-        in_use: &BTreeSet<String>,
+        in_use: &InUse,
     ) -> impl Future<Output = Result<Diagnosis, ExternalError>> + Send;
 }
 

@@ -32,8 +32,7 @@
 //!
 //! ```no_run
 //! # #[cfg(feature = "runtime")] mod example {
-//! use std::collections::BTreeSet;
-//! use managed::{config::Diagnosis, ConnectionDetails, Drift, Input, Kind, ProviderSettings, external::*, provider::Provider};
+//! use managed::{config::{Diagnosis, InUse}, ConnectionDetails, Drift, Input, Kind, ProviderSettings, external::*, provider::Provider};
 //! # use schemars::JsonSchema;
 //! # use serde::{Deserialize, Serialize};
 //!
@@ -71,7 +70,7 @@
 //!     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<queue::Client, ExternalError> {
 //!         queue::Client::open(&config.settings.address).await
 //!     }
-//!     async fn probe(&self, queue: &queue::Client, _: &BTreeSet<String>) -> Result<Diagnosis, ExternalError> {
+//!     async fn probe(&self, queue: &queue::Client, _: &InUse) -> Result<Diagnosis, ExternalError> {
 //!         Ok(Diagnosis::of(queue.version().await?))
 //!     }
 //! }

@@ -1,10 +1,8 @@
 //! From a provider config to a session.
 
-use std::collections::BTreeSet;
-
 use kube::Client;
 use managed::{
-    config::{ConfigSecretKeyRef, Diagnosis},
+    config::{ConfigSecretKeyRef, Diagnosis, InUse},
     external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
 };
 
@@ -56,11 +54,7 @@ impl ManagedConnector for Connector {
 
     /// Version and identity, and which rights on Secrets are missing in the namespaces that the
     /// config writes out.
-    async fn probe(
-        &self,
-        session: &Session,
-        _in_use: &BTreeSet<String>,
-    ) -> Result<Diagnosis, ExternalError> {
+    async fn probe(&self, session: &Session, _in_use: &InUse) -> Result<Diagnosis, ExternalError> {
         let version = probe::version(session.client()).await?;
         let username = probe::identity(session.client()).await?;
         let identity = username

@@ -1,9 +1,7 @@
 //! From a provider config to a session.
 
-use std::collections::BTreeSet;
-
 use managed::{
-    config::{ConfigSecretKeyRef, Diagnosis},
+    config::{ConfigSecretKeyRef, Diagnosis, InUse},
     external::{Connector as ManagedConnector, ExternalError, ResolvedConfig},
     input::Value,
     rehearsal::Rehearsal,
@@ -33,11 +31,7 @@ impl ManagedConnector for Connector {
         Some(session.rehearsing(rehearsal))
     }
 
-    async fn probe(
-        &self,
-        session: &Session,
-        in_use: &BTreeSet<String>,
-    ) -> Result<Diagnosis, ExternalError> {
+    async fn probe(&self, session: &Session, in_use: &InUse) -> Result<Diagnosis, ExternalError> {
         let rights: Option<Rights> = session.lease().await?.json(doctor::QUERY, &[]).await?;
         let (server, admin) = (session.identity().to_string(), &session.identity().admin);
         let gone = || ExternalError::invalid("the administrator's role is gone", "create it");

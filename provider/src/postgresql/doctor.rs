@@ -2,9 +2,7 @@
 //! statement that gives each. Asked anew at every look at the provider config, so a right that was
 //! granted is seen without a reconnect.
 
-use std::collections::BTreeSet;
-
-use managed::config::Diagnosis;
+use managed::config::{Diagnosis, InUse};
 use serde::Deserialize;
 
 use super::sql::Ident;
@@ -33,12 +31,7 @@ pub(super) struct Rights {
 
 impl Rights {
     /// What is missing for the kinds in use.
-    pub(super) fn diagnose(
-        self,
-        server: String,
-        admin: &Ident,
-        in_use: &BTreeSet<String>,
-    ) -> Diagnosis {
+    pub(super) fn diagnose(self, server: String, admin: &Ident, in_use: &InUse) -> Diagnosis {
         let mut diagnosis = Diagnosis::of(server);
         if self.is_superuser {
             return diagnosis;
@@ -73,9 +66,12 @@ mod tests {
     };
 
     fn remedies(rights: Rights, in_use: &[&str]) -> Vec<String> {
-        let in_use = in_use.iter().map(|kind| (*kind).to_owned()).collect();
+        let mut used = InUse::default();
+        for kind in in_use {
+            used.insert(*kind, "any");
+        }
         let admin = Ident::new("tenancy admin").unwrap();
-        let diagnosis = rights.diagnose("PostgreSQL 17".into(), &admin, &in_use);
+        let diagnosis = rights.diagnose("PostgreSQL 17".into(), &admin, &used);
         let missing = diagnosis.missing_rights.into_iter();
         missing.map(|missing| missing.remedy).collect()
     }

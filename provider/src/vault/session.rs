@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use managed::{
-    config::Diagnosis,
+    config::{Diagnosis, InUse},
     external::{self, ExternalError, ResolvedConfig},
     rehearsal::Rehearsal,
 };
@@ -25,6 +25,7 @@ use crate::kubeconfig::Remotes;
 
 use super::{
     call::{Call, Reply, Verb},
+    doctor,
     error::Error,
     login::{Identity, Login},
     note::Known,
@@ -205,6 +206,12 @@ impl Session {
         Ok(())
     }
 
+    /// The mounts that were found to be KV version 2.
+    pub(super) fn kv_mounts(&self) -> BTreeSet<String> {
+        let mounts = self.inner.mounts.lock();
+        mounts.expect("no panic while held").clone()
+    }
+
     // === the token ===
 
     async fn login(&self) -> Result<Arc<Login>, Error> {
@@ -346,12 +353,7 @@ impl external::Connector for Connector {
         Some(session.rehearsing(rehearsal))
     }
 
-    async fn probe(
-        &self,
-        session: &Session,
-        // Rights in Vault hang on paths: each resource names the line of policy that it lacks.
-        _in_use: &BTreeSet<String>,
-    ) -> Result<Diagnosis, ExternalError> {
+    async fn probe(&self, session: &Session, in_use: &InUse) -> Result<Diagnosis, ExternalError> {
         let health = session
             .send(&Call::get("sys/health").with_query("standbyok=true&perfstandbyok=true"))
             .await?;
@@ -360,7 +362,8 @@ impl external::Connector for Connector {
             Err(Error::Denied { .. }) if session.inner.identity.can_log_in_again() => {}
             outcome => drop(outcome?),
         }
-        Ok(Diagnosis::of(product(&health.body)))
+        let diagnosis = Diagnosis::of(product(&health.body));
+        Ok(doctor::examine(session, diagnosis, in_use).await?)
     }
 }
 

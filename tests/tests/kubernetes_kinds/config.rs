@@ -1,8 +1,6 @@
 //! Provider configs: who may use which identity, and what the doctor says.
 
-use std::collections::BTreeSet;
-
-use managed::config::{ConfigSecretKeyRef, ProviderSettings};
+use managed::config::{ConfigSecretKeyRef, InUse, ProviderSettings};
 use managed::external::{Connector as _, ExternalError, ResolvedConfig};
 use managed::input::Value as Secret;
 use provider_tenancy::kubernetes::settings::{Credentials, CredentialsSource};
@@ -75,7 +73,7 @@ async fn the_probe_says_who_the_server_takes_us_for_and_what_is_missing_where() 
         .connect(&config(&fixture, None, settings, &kubeconfig))
         .await
         .unwrap();
-    let diagnosis = connector.probe(&session, &BTreeSet::new()).await.unwrap();
+    let diagnosis = connector.probe(&session, &InUse::default()).await.unwrap();
     let account = format!("system:serviceaccount:{}:nobody", fixture.name());
     let server = &diagnosis.server;
     assert!(server.starts_with("Kubernetes v1."), "{server}");
@@ -97,6 +95,6 @@ async fn an_administrator_lacks_nothing() {
     let connector = Connector::default();
     let config = config(&fixture, None, settings, &fixture.admin());
     let session = connector.connect(&config).await.unwrap();
-    let diagnosis = connector.probe(&session, &BTreeSet::new()).await.unwrap();
+    let diagnosis = connector.probe(&session, &InUse::default()).await.unwrap();
     assert!(diagnosis.missing_rights.is_empty(), "{diagnosis:?}");
 }

@@ -1,12 +1,12 @@
 //! How the provider becomes somebody in Vault, and stays it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
+use managed::config::InUse;
 use managed::external::{Connector as _, ExternalError};
 use provider_tenancy::vault::settings::ServiceAccountRef;
 use provider_tenancy::vault::{Connector, Session, Settings};
@@ -111,7 +111,7 @@ async fn service_account(testbed: &Testbed, namespace: &str, name: &str) {
 async fn a_service_account_logs_in_once_for_everybody() {
     let tenant = Tenant::new(json!({})).await;
     let session = tenant.connect().await.unwrap();
-    let server = Connector.probe(&session, &BTreeSet::new()).await.unwrap();
+    let server = Connector.probe(&session, &InUse::default()).await.unwrap();
     assert!(server.server.starts_with("OpenBao 2."), "{server:?}");
     let passes = (0..20).map(|number| {
         let mut resource = tenant.fixture.resource(&format!("a/{number}"), &[]);
@@ -315,7 +315,7 @@ async fn a_token_from_a_secret_that_is_not_valid_makes_the_config_not_ready() {
     .await
     .unwrap();
     let refused = Connector
-        .probe(&session, &BTreeSet::new())
+        .probe(&session, &InUse::default())
         .await
         .unwrap_err();
     assert_eq!(refused.class(), "denied");

@@ -12,6 +12,7 @@ mod admission;
 mod admission_auth;
 mod content;
 mod deletion;
+mod doctor;
 mod fixture;
 mod login;
 mod outage;

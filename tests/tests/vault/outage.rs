@@ -1,7 +1,6 @@
 //! A server that is sealed, stopped or started anew.
 
-use std::collections::BTreeSet;
-
+use managed::config::InUse;
 use managed::external::Connector as _;
 use provider_tenancy::vault::Connector;
 
@@ -16,7 +15,7 @@ async fn a_sealed_a_stopped_and_a_restarted_server_are_told_apart_and_all_heals(
 
     openbao.seal().await.unwrap();
     let sealed = resource.pass(&fixture.session).await;
-    let probed = Connector.probe(&fixture.session, &BTreeSet::new()).await;
+    let probed = Connector.probe(&fixture.session, &InUse::default()).await;
     openbao.unseal().await.unwrap();
     for refused in [sealed.map(drop), probed.map(drop)] {
         let refused = refused.unwrap_err();

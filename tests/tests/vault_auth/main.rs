@@ -11,6 +11,7 @@
 
 mod auth_mount;
 mod cluster;
+mod doctor;
 mod fixture;
 mod jwt;
 mod kubernetes;

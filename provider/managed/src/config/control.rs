@@ -7,11 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -27,8 +23,8 @@ use crate::{
     cache::{Cache, Name, name_of},
     condition::{self, Claim, READY, Truth},
     config::{
-        Config, ConfigStatus, Diagnosis, IN_USE, MissingRight, ProviderSettings, session::Configs,
-        users::Users,
+        Config, ConfigStatus, Diagnosis, IN_USE, InUse, MissingRight, ProviderSettings,
+        session::Configs, users::Users,
     },
     controller::Reconciler,
     dependents::{ConfigId, Seen, Source},
@@ -147,7 +143,7 @@ where
         let id = id::<T>(config.as_ref());
         let Users {
             count: users,
-            kinds,
+            in_use,
         } = self.users(&id).await;
         if config.meta().deletion_timestamp.is_some() && users == 0 {
             return self.let_go(&id, config.as_ref()).await;
@@ -156,16 +152,12 @@ where
             debug!(%error, name = key.name, "cannot add the finalizer to the provider config");
             return Wake::Backoff;
         }
-        let probed = self.probe(&id, &kinds).await;
+        let probed = self.probe(&id, &in_use).await;
         self.conclude(&id, config.as_ref(), users, probed).await
     }
 
     /// Refreshes the session, notes which Secrets it depends on, and asks the server who it is.
-    async fn probe(
-        &self,
-        id: &ConfigId,
-        in_use: &BTreeSet<String>,
-    ) -> Result<Diagnosis, ExternalError> {
+    async fn probe(&self, id: &ConfigId, in_use: &InUse) -> Result<Diagnosis, ExternalError> {
         let mut seen = Seen::new();
         let inputs = self.configs.inputs(id, &mut seen).await;
         self.runtime.dependents.set(&key(id), seen);

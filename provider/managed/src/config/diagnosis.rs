@@ -1,5 +1,8 @@
 //! What a look at a server tells about it, about whoever logs in, and about what they may not do.
 
+#[cfg(feature = "runtime")]
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,30 @@ pub struct MissingRight {
     pub needed_for: String,
     /// The statement, policy or rule that gives it, ready to be used.
     pub remedy: String,
+}
+
+/// The resources that use a provider config: of each kind, the names they have in the external system.
+#[cfg(feature = "runtime")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InUse(BTreeMap<String, BTreeSet<String>>);
+
+#[cfg(feature = "runtime")]
+impl InUse {
+    /// Counts one more resource in.
+    pub fn insert(&mut self, kind: impl Into<String>, external_name: impl Into<String>) {
+        let names = self.0.entry(kind.into()).or_default();
+        names.insert(external_name.into());
+    }
+
+    /// True when a resource of this kind is among them.
+    pub fn contains(&self, kind: &str) -> bool {
+        self.0.contains_key(kind)
+    }
+
+    /// The external names of a kind.
+    pub fn names(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.0.get(kind).into_iter().flatten().map(String::as_str)
+    }
 }
 
 /// The result of a look at a server.

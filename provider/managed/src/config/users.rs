@@ -1,17 +1,13 @@
 //! Who uses a provider config: the usages are watched and counted, and those whose owner is gone are
 //! let go.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use kube::{Api, ResourceExt, api::DynamicObject, runtime::watcher::Event};
 
 use super::{
-    Config, ProviderConfigUsage,
+    Config, InUse, ProviderConfigUsage, ProviderSettings,
     control::{ConfigControl, key},
     session::Configs,
     usage,
@@ -25,8 +21,8 @@ use crate::{
 pub(super) struct Users {
     /// How many there are.
     pub(super) count: i64,
-    /// Of which kinds they are.
-    pub(super) kinds: BTreeSet<String>,
+    /// Which they are.
+    pub(super) in_use: InUse,
 }
 
 impl<T, C> ConfigControl<T, C>
@@ -40,10 +36,21 @@ where
         for usage in self.configs.usages.all() {
             if config_of::<C>(&usage) == *id && !self.reap(&usage).await {
                 users.count += 1;
-                users.kinds.insert(usage.resource_ref.kind.clone());
+                let kind = usage.resource_ref.kind.clone();
+                users.in_use.insert(kind, self.external_name(&usage));
             }
         }
         users
+    }
+
+    /// What the user of a usage is called outside; the name of its object until that is known.
+    fn external_name(&self, usage: &ProviderConfigUsage<C::Settings>) -> String {
+        let directory = &self.runtime.directory;
+        let user = &usage.resource_ref;
+        let namespace = usage.namespace().unwrap_or_default();
+        let target = directory.target(C::Settings::GROUP, &user.kind);
+        let referent = target.and_then(|target| directory.find(target, &namespace, &user.name));
+        referent.map_or_else(|| user.name.clone(), |referent| referent.external_name)
     }
 
     /// True when the usage does not count any more: it is going, and so has its owner. The owner is

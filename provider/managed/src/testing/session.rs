@@ -10,7 +10,7 @@ use super::{
 use crate::{
     change::Changes,
     condition::{Claim, Truth},
-    config::Diagnosis,
+    config::{Diagnosis, InUse},
     connection::ConnectionDetails,
     drift::Drift,
     external::{Connector, Desired, ExternalClient, ExternalError, Observation, ResolvedConfig},
@@ -78,7 +78,7 @@ impl Connector for FakeConnector {
     async fn probe(
         &self,
         session: &FakeSession,
-        in_use: &BTreeSet<String>,
+        in_use: &InUse,
     ) -> Result<Diagnosis, ExternalError> {
         session.world.with(|state| state.refuse("probe"))?;
         let diagnosis = Diagnosis::of("fake 1.0");
