@@ -3,16 +3,30 @@
 use std::time::Duration;
 
 use crate::network::{ADDRESS, Ports, SERVICES};
-use crate::paths::Paths;
+use crate::paths::{self, Paths};
 use crate::process::Server;
 use crate::tools::Tools;
 use crate::{cluster, command, wait};
+
+/// Log of what the provider has asked of the API server.
+pub(crate) const AUDIT_LOG: &str = "provider-requests";
+const AUDIT_POLICY: &str = "audit-policy.yaml";
+/// Who asked for what, without bodies, and of the provider alone.
+const AUDITED: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  users: [\"system:serviceaccount:crossplane-system:provider-tenancy\"]
+- level: None
+";
 
 /// Starts everything and waits until ServiceAccounts are made, which is when objects can be created.
 pub(crate) async fn start(paths: &Paths, tools: &Tools, ports: &Ports) -> anyhow::Result<()> {
     Server::new("etcd", tools.etcd())
         .args(etcd(paths, ports))
         .start(paths)?;
+    paths::write(&paths.state(AUDIT_POLICY), AUDITED)?;
     Server::new("kube-apiserver", tools.kubernetes("kube-apiserver"))
         .args(api_server(paths, ports))
         .start(paths)?;
@@ -85,6 +99,11 @@ fn api_server(paths: &Paths, ports: &Ports) -> Vec<String> {
         // Webhooks are called at their pods' addresses, which this machine reaches over the bridge.
         "--enable-aggregator-routing=true".to_owned(),
         "--profiling=false".to_owned(),
+        format!(
+            "--audit-policy-file={}",
+            paths.state(AUDIT_POLICY).display()
+        ),
+        format!("--audit-log-path={}", paths.log(AUDIT_LOG).display()),
         format!("--client-ca-file={}", pki("ca.crt")),
         format!("--tls-cert-file={}", pki("apiserver.crt")),
         format!("--tls-private-key-file={}", pki("apiserver.key")),

@@ -17,7 +17,7 @@ use crate::paths::Paths;
 use crate::postgres::{DEFAULT_MAJOR, Postgres};
 use crate::tools::Tools;
 use crate::turn::Turn;
-use crate::{cluster, command, host_process, image, packages, service_account};
+use crate::{cluster, command, control_plane, host_process, image, packages, service_account};
 
 /// A running testbed. It keeps running when this is dropped: other tests, and people, use it too.
 #[derive(Clone)]
@@ -118,6 +118,12 @@ impl Testbed {
     /// OpenBao.
     pub fn openbao(&self) -> &OpenBao {
         &self.environment.openbao
+    }
+
+    /// What the provider has asked of the API server since the testbed was started: its audit log, one
+    /// JSON object a line, without bodies.
+    pub fn provider_requests(&self) -> PathBuf {
+        self.paths.log(control_plane::AUDIT_LOG)
     }
 
     /// A namespace of its own for one test.
