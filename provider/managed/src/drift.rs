@@ -128,6 +128,8 @@ pub enum Cause {
     External,
     /// The spec, or something it reads, was changed and is not applied yet.
     SpecChanged,
+    /// Nobody changed anything: what is there is about to expire and is made anew in time.
+    Renewal,
 }
 
 /// One entry of `status.drift`.

@@ -205,6 +205,8 @@ pub enum Observation<K: Kind> {
         conditions: Vec<Claim>,
         /// Look again no later than after this, however long the poll interval: something expires.
         look_again: Option<Duration>,
+        /// Fields that differ only because what they hold is about to expire.
+        due: Vec<&'static str>,
         /// What was found for fields that the spec leaves open. It fills them when the policies allow
         /// `LateInitialize`; what the spec says is never replaced.
         found: Option<Box<K::Parameters>>,
@@ -221,6 +223,7 @@ impl<K: Kind> Observation<K> {
             ready: Readiness::Ready,
             conditions: Vec::new(),
             look_again: None,
+            due: Vec::new(),
             found: None,
         }
     }
@@ -252,6 +255,16 @@ impl<K: Kind> Observation<K> {
     pub fn telling(mut self, claims: Vec<Claim>) -> Self {
         if let Self::Present { conditions, .. } = &mut self {
             *conditions = claims;
+        }
+        self
+    }
+
+    /// As it is; these of its fields differ only because what they hold is about to expire. They are
+    /// made anew whatever the drift policy says, and nobody is told of drift.
+    #[must_use]
+    pub fn renewing(mut self, fields: impl IntoIterator<Item = &'static str>) -> Self {
+        if let Self::Present { due, .. } = &mut self {
+            *due = fields.into_iter().collect();
         }
         self
     }

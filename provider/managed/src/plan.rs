@@ -11,7 +11,7 @@
 //! | no       | -          | present | yes     | -           | -          | no         | -            | `Report` |
 //! | no       | -          | present | yes     | External    | -          | yes        | Report       | `Report` |
 //! | no       | -          | present | yes     | External    | -          | yes        | Correct      | `Update` |
-//! | no       | -          | present | yes     | SpecChanged | -          | yes        | -            | `Update` |
+//! | no       | -          | present | yes     | SpecChanged, Renewal | - | yes        | -            | `Update` |
 
 use crate::{
     drift::{Cause, Drift, DriftPolicy},
@@ -118,7 +118,7 @@ pub fn plan(situation: &Situation, found: Found) -> Step {
 
 fn may_correct(situation: &Situation) -> bool {
     let wanted =
-        situation.cause == Cause::SpecChanged || situation.drift_policy == DriftPolicy::Correct;
+        situation.cause != Cause::External || situation.drift_policy == DriftPolicy::Correct;
     situation.policies.update && wanted
 }
 
@@ -208,8 +208,10 @@ mod tests {
         let mut situation = situation(false, &[ManagementAction::All]);
         situation.drift_policy = DriftPolicy::Report;
         assert!(matches!(plan(&situation, differs()), Step::Report(_)));
-        situation.cause = Cause::SpecChanged;
-        assert!(matches!(plan(&situation, differs()), Step::Update(_)));
+        for cause in [Cause::SpecChanged, Cause::Renewal] {
+            situation.cause = cause;
+            assert!(matches!(plan(&situation, differs()), Step::Update(_)));
+        }
     }
 
     #[test]

@@ -144,7 +144,7 @@ where
         let mut desired = self.desired().await?;
         let session = self.connect().await?;
         let observation = self.observe(&session, &desired).await?;
-        let cause = self.cause(&desired);
+        let cause = self.cause(&desired, &observation);
         if policies.late_initialize {
             self.fill(&mut desired, &observation);
         }

@@ -14,7 +14,7 @@ async fn the_lines_the_doctor_names_for_a_secret_are_enough_to_keep_it() {
     let mount = &fixture.mount;
     let mut in_use = InUse::default();
     in_use.insert(KvSecret::KIND, format!("{mount}/dev/orders"));
-    let nobody = fixture.session_with("").await;
+    let nobody = fixture.session_with("# nothing").await;
     let diagnosis = Connector.probe(&nobody, &in_use).await.unwrap();
     let missing = diagnosis.missing_rights.iter();
     let lines: Vec<_> = missing.map(|missing| missing.remedy.as_str()).collect();

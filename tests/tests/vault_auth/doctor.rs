@@ -38,7 +38,7 @@ async fn the_lines_the_doctor_names_are_enough() {
     in_use.insert(Mount::KIND, &engine.path);
     in_use.insert(AuthMount::KIND, &way_in.path);
 
-    let nobody = fixture.session_with("").await;
+    let nobody = fixture.session_with("# nothing").await;
     let needed = lines(&nobody, &in_use).await;
     let line = format!(
         r#"path "sys/policies/acl/{}" {{ capabilities = ["create", "read", "update", "delete"] }}"#,

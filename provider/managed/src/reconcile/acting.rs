@@ -196,7 +196,12 @@ where
             return DriftNews::Corrected(changed);
         }
         if !changed.is_empty() {
-            let message = format!("updated {names}");
+            let verb = if cause == Cause::Renewal {
+                "renewed"
+            } else {
+                "updated"
+            };
+            let message = format!("{verb} {names}");
             self.occurrences
                 .push(Occurrence::normal("UpdatedExternalResource", message));
         }

@@ -170,9 +170,9 @@ where
         }
     }
 
-    /// Why it differs, if it does: what is wanted has changed since it was last carried out, or else
-    /// somebody changed the external resource.
-    pub(super) fn cause(&self, desired: &Desired<K>) -> Cause {
+    /// Why it differs, if it does: what is wanted has changed since it was last carried out, or what is
+    /// there is about to expire, or else somebody changed the external resource.
+    pub(super) fn cause(&self, desired: &Desired<K>, observation: &Observation<K>) -> Cause {
         let handled = self
             .object
             .status
@@ -182,9 +182,21 @@ where
         let inputs_changed = self.controller.memory.differs(&self.object, desired);
         if spec_changed || inputs_changed {
             Cause::SpecChanged
+        } else if is_only_due(observation) {
+            Cause::Renewal
         } else {
             Cause::External
         }
+    }
+}
+
+/// True when everything that differs is about to expire.
+fn is_only_due<K: Kind>(observation: &Observation<K>) -> bool {
+    match observation {
+        Observation::Present { drift, due, .. } if !drift.is_empty() => drift
+            .iter()
+            .all(|drift| due.contains(&drift.field.as_str())),
+        _ => false,
     }
 }
 

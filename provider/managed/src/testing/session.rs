@@ -126,6 +126,7 @@ impl ExternalClient<Fake> for FakeSession {
         if let Some(time) = thing.expires_in {
             observation = observation.again_within(time);
         }
+        observation = observation.renewing(thing.is_due.then_some("ticket"));
         Ok(observation)
     }
 
@@ -211,6 +212,7 @@ fn adjust(thing: &mut Thing, desired: &Desired<Fake>) {
     thing.size = wanted.size;
     thing.color.clone_from(&wanted.color);
     thing.password = password(desired);
+    thing.is_due = false;
     thing.shares.retain(|share| !desired.ledger.contains(share));
     thing.shares.extend(wanted.shares.iter().cloned());
 }
@@ -226,6 +228,9 @@ fn drift(desired: &Desired<Fake>, thing: &Thing) -> Vec<Drift> {
             color,
             thing.color.as_ref().unwrap_or(&String::new()),
         );
+    }
+    if thing.is_due {
+        drift.push(Drift::plain("ticket", "a fresh one", "one that ends now"));
     }
     let mut expected: BTreeSet<_> = thing.shares.difference(&desired.ledger).cloned().collect();
     expected.extend(wanted.shares.iter().cloned());

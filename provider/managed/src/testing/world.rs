@@ -34,6 +34,8 @@ pub struct Thing {
     pub natural_color: Option<String>,
     /// How long it still holds.
     pub expires_in: Option<Duration>,
+    /// What it holds has to be made anew now.
+    pub is_due: bool,
 }
 
 type Hook = Box<dyn FnOnce() + Send>;

@@ -49,6 +49,9 @@ const fn secrets(verb: &'static str) -> Right {
     }
 }
 
+/// The field that differs when the token is none of ours, or about to expire.
+const TOKEN: &str = "credential.token";
+
 impl ExternalClient<ArgoCdCluster> for Session {
     async fn observe(
         &self,
@@ -185,14 +188,15 @@ impl Session {
         check(desired, live)?;
         let cluster = self.remotes().open(&access)?;
         let mut drift = Vec::new();
-        let (mut access, mut look_again) = (access, None);
+        let (mut access, mut look_again, mut is_due) = (access, None, false);
         let found = remote::look(&cluster, desired).await?;
         drift.extend(found.drift);
         if desired.parameters.credential.kind == CredentialType::ServiceAccountToken {
             let current = secret::token(live);
             look_again = remote::renewal(current.as_ref(), found.account.as_deref(), desired);
+            is_due = remote::is_due(current.as_ref(), found.account.as_deref(), desired);
             if look_again.is_none() {
-                drift.push(Drift::secret("credential.token"));
+                drift.push(Drift::secret(TOKEN));
             }
             access = access.with(Credential::Token(
                 current.unwrap_or_else(|| Value::from("")),
@@ -214,6 +218,7 @@ impl Session {
         };
         let observation = Observation::present(observed, drift)
             .being(ready)
+            .renewing(is_due.then_some(TOKEN))
             .telling(vec![claim]);
         Ok(match again {
             Some(time) => observation.again_within(time),

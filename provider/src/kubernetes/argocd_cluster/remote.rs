@@ -139,6 +139,19 @@ pub(super) fn renewal(
     token::left(due, clock())
 }
 
+/// True when the token in the Secret is the account's and has to be renewed only because its end is near.
+pub(super) fn is_due(
+    token: Option<&Value>,
+    account: Option<&str>,
+    desired: &Desired<ArgoCdCluster>,
+) -> bool {
+    let name = account::account(&desired.parameters);
+    let due = token
+        .zip(account)
+        .and_then(|(token, account)| token::due(token, &name.namespace, &name.name, account));
+    due.is_some_and(|due| token::left(due, clock()).is_none())
+}
+
 /// Removes everything that is this resource's, as well as it can in five seconds.
 pub(super) async fn clean_up(remote: &Remote, desired: &Desired<ArgoCdCluster>) {
     let manifests = account::manifests(&desired.parameters, &desired.owner);

@@ -40,10 +40,12 @@ impl ExternalClient<KubernetesAuthConfig> for Session {
         let Some(seen) = subject.look(self, desired, true, token).await? else {
             return Ok(Observation::Absent);
         };
+        let is_due = reviewer::is_due(source.as_ref(), known.as_ref());
         let known = known.filter(|_| source.is_some());
         let again = known.as_ref().and_then(until_renewal);
         let at_provider = at_provider(&subject.mount, &seen.found, known);
-        let observed = Observation::present(at_provider, seen.drift);
+        let observed =
+            Observation::present(at_provider, seen.drift).renewing(is_due.then_some("reviewer"));
         Ok(match again {
             Some(again) => observed.again_within(again),
             None => observed,

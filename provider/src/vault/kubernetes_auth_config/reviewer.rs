@@ -151,6 +151,19 @@ fn renewal(now: Timestamp, expires: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second() + life / 5 * 4).unwrap_or(now)
 }
 
+/// True when the token is to be replaced only because its end is near.
+pub(super) fn is_due(source: Option<&Source<'_>>, known: Option<&ReviewerObservation>) -> bool {
+    let (Some(source), Some(known)) = (source, known) else {
+        return false;
+    };
+    known.fingerprint == source.fingerprint() && is_ageing(known, now())
+}
+
+fn is_ageing(known: &ReviewerObservation, now: Timestamp) -> bool {
+    let renew_at = known.renew_at.as_deref().unwrap_or_default();
+    renew_at.parse::<Timestamp>().is_ok_and(|at| now >= at)
+}
+
 /// What differs between the token that is wanted and what is known of the one that Vault holds.
 pub(super) fn drift(
     wanted: Option<&Source<'_>>,
@@ -172,11 +185,9 @@ pub(super) fn drift(
         (None, _) => None,
         (Some(_), _) if is_set == Some(false) => differs(Shown::secret(), Shown::absent()),
         (Some(wanted), Some(known)) if known.fingerprint == wanted.fingerprint() => {
-            let renew_at = known.renew_at.as_deref().unwrap_or_default();
-            let is_ageing = renew_at.parse::<Timestamp>().is_ok_and(|at| now >= at);
             let ends = known.expires_at.as_deref().unwrap_or_default();
             let observed = Shown::plain(format!("a token that ends at {ends}"));
-            is_ageing.then(|| differs(Shown::plain("a fresh token"), observed))?
+            is_ageing(known, now).then(|| differs(Shown::plain("a fresh token"), observed))?
         }
         (Some(_), _) => differs(Shown::secret(), Shown::secret()),
     }

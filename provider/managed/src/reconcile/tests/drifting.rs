@@ -259,3 +259,29 @@ async fn what_was_removed_by_hand_is_made_again_with_the_same_credentials() {
     assert_eq!(lab.stored("a", "password"), before);
     assert_eq!(lab.conditions("a"), ALL_GOOD);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_about_to_expire_is_renewed_whatever_the_drift_policy_and_nobody_is_blamed() {
+    let mut lab = Lab::settled(&reporting(3)).await;
+    lab.world.edit("a", |thing| thing.is_due = true);
+    lab.pass("a").await;
+    assert!(!lab.thing("a").is_due);
+    assert_eq!(lab.conditions("a"), ALL_GOOD);
+    assert_eq!(lab.events(), ["UpdatedExternalResource: renewed ticket"]);
+    assert_eq!(lab.object("a").status.unwrap().last_drift, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_stays_drift_although_something_else_expires() {
+    let lab = Lab::settled(&reporting(3)).await;
+    lab.world.edit("a", |thing| {
+        thing.is_due = true;
+        thing.size = 9;
+    });
+    lab.pass("a").await;
+    assert_eq!(lab.thing("a").size, 9);
+    assert_eq!(
+        lab.message("a", "UpToDate"),
+        "size: want 3, found 9; ticket: want a fresh one, found one that ends now"
+    );
+}
