@@ -4,6 +4,7 @@
 //! parsing of requests ([`crate::observed`]) and the status that is written back. A rule that can be
 //! checked at admission is declared here, next to the field it is about.
 
+use managed::rehearsal::PlannedStep;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -47,6 +48,15 @@ pub struct Column {
     pub path: &'static str,
     /// Shown only with `-o wide`.
     pub wide: bool,
+}
+
+/// What would be done to one composed resource.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct ResourcePlan {
+    /// Kind and name.
+    pub resource: String,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
 }
 
 /// The stage a service runs in. It is part of every name and path that is made for a claim.

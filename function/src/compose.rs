@@ -19,6 +19,7 @@ pub mod cluster;
 pub mod database;
 mod name;
 mod outlook;
+mod planning;
 mod standing;
 
 pub use outlook::{Condition, Event};
@@ -135,11 +136,15 @@ impl Condition {
 /// Composes whatever kind of claim was observed.
 pub fn compose(observed: &Observed) -> Result<Composition, Refusal> {
     let kind = observed.composite.kind.as_str();
-    match kind.strip_prefix('X').unwrap_or(kind) {
+    let mut composition = match kind.strip_prefix('X').unwrap_or(kind) {
         PostgresqlInstance::KIND => database::compose(observed),
         VirtualCluster::KIND => cluster::compose(observed),
         _ => Err(Refusal::UnknownKind(kind.to_owned())),
+    }?;
+    if planning::is_asked_for(observed) {
+        planning::hold_back(&mut composition.resources);
     }
+    Ok(composition)
 }
 
 fn origin(observed: &Observed) -> Result<Origin, Refusal> {

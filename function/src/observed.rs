@@ -55,6 +55,8 @@ pub struct Metadata {
     pub name: String,
     /// Namespace; a cluster-scoped object has none.
     pub namespace: Option<String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
     /// Generation of the spec.
     pub generation: Option<i64>,
     /// Set once the object is being deleted.

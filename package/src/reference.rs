@@ -15,7 +15,9 @@ pub fn page() -> anyhow::Result<String> {
          Every managed resource has `spec.providerConfigRef` (default `ClusterProviderConfig` `default`),\n\
          `spec.managementPolicies` (default `[\"*\"]`), `spec.driftPolicy` (`Correct` or `Report`) and\n\
          `spec.writeConnectionSecretToRef`; conditions `Ready`, `Synced` and `UpToDate`; `status.drift` with the\n\
-         fields that differ now and `status.lastDrift` with those that differed last. What is particular to a kind:\n",
+         fields that differ now and `status.lastDrift` with those that differed last; `status.plan` with what would be done,\n\
+         under the annotation `tenancy.pnats.cloud/plan` or with `managementPolicies: [\"Observe\"]`. What is particular to a\n\
+         kind:\n",
     );
     for crd in provider_tenancy::kinds::crds() {
         if crd.spec.names.kind != "ProviderConfigUsage" {

@@ -13,7 +13,7 @@ use managed::ConfigRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Column, DeletionPolicy, Environment};
+use super::{Claim, Column, DeletionPolicy, Environment, ResourcePlan};
 
 mod delivery;
 
@@ -237,6 +237,10 @@ pub struct PostgresqlInstanceStatus {
     /// What to do next: a command that reads the credentials, or what is in the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
+    /// What would be done to which resource, while the annotation `tenancy.pnats.cloud/plan` of the claim
+    /// is `"true"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<ResourcePlan>,
     /// Vault path of the first login's credentials, mount included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_path: Option<String>,

@@ -5,6 +5,7 @@ mod change;
 mod collision;
 mod deletion;
 mod outage;
+mod planning;
 mod profile;
 mod refusal;
 mod status;

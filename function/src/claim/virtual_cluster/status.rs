@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claim::ResourcePlan;
+
 /// `status` of a `VirtualCluster`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -10,6 +12,10 @@ pub struct VirtualClusterStatus {
     /// What to do next: a command that opens the cluster, or what is in the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
+    /// What would be done to which resource, while the annotation `tenancy.pnats.cloud/plan` of the claim
+    /// is `"true"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<ResourcePlan>,
     /// Where a virtual cluster stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,

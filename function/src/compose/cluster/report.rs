@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     claim::virtual_cluster::{AuthMethod, VaultLoginStatus, VirtualClusterStatus},
-    compose::{Aspect, Composed, Condition, outlook},
+    compose::{Aspect, Composed, Condition, outlook, planning},
     observed::Observed,
 };
 
@@ -93,6 +93,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed, resources: &[Composed]) -
     let found = found(plan, observed);
     let status = VirtualClusterStatus {
         next_step: Some(next_step),
+        plan: planning::plans(observed, resources),
         phase: found.phase.or(last.phase),
         endpoint: found.endpoint.or(last.endpoint),
         kubernetes_version: found.kubernetes_version.or(last.kubernetes_version),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     claim::postgresql_instance::{AccessStatus, DatabaseStatus, PostgresqlInstanceStatus},
-    compose::{Aspect, Composed, Condition, outlook},
+    compose::{Aspect, Composed, Condition, outlook, planning},
     observed::Observed,
 };
 
@@ -109,6 +109,7 @@ pub(super) fn status(plan: &Plan, observed: &Observed, resources: &[Composed]) -
         outlook::remedy(resources, &plan.namespace).unwrap_or_else(|| read_credentials(plan));
     let status = PostgresqlInstanceStatus {
         next_step: Some(next_step),
+        plan: planning::plans(observed, resources),
         vault_path: plan
             .spec
             .vault
