@@ -158,7 +158,7 @@ where
             cause,
         };
         let step = plan(&situation, verdict::found(&observation));
-        if self.only_plans() && step.touches() {
+        if self.object.only_plans() && step.touches() {
             return self
                 .planned(&session, desired, observation, cause, step)
                 .await;

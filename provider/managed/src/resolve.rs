@@ -60,7 +60,9 @@ fn resolve_reference<K: Kind>(
         _ => return Ok(()),
     };
     let is_optional = reference.policy().resolution == Resolution::Optional;
-    match found.as_ref().filter(|found| !found.exists) {
+    // What is only planned may build on what is only planned: names are known before anything exists.
+    let is_unfinished = |found: &&Referent| !found.exists && !object.only_plans();
+    match found.as_ref().filter(is_unfinished) {
         Some(_) if is_optional => return Ok(()),
         Some(found) => return Err(unfinished(reference, &found.name)),
         None if !reference.is_pending() => return Ok(()),

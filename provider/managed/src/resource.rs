@@ -172,6 +172,11 @@ impl<K: Kind> ManagedResource<K> {
             .map(String::as_str)
     }
 
+    /// True when a plan is asked for and nothing else.
+    pub fn only_plans(&self) -> bool {
+        self.annotation(PLAN) == Some("true")
+    }
+
     /// The identity in the external system: the annotation, else what follows from the parameters,
     /// else the object's name.
     pub fn external_name(&self) -> Cow<'_, str> {

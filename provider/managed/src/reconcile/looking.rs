@@ -103,7 +103,7 @@ where
         if let Some(former) = former.filter(|former| *former != reference.name)
             && !self.object.is_deleting()
         {
-            if self.only_plans() {
+            if self.object.only_plans() {
                 reference = Cow::Owned(LocalSecretReference::named(former));
             } else {
                 let store = &self.controller.store;

@@ -27,11 +27,6 @@ impl<K: Kind, C: Connector> Pass<'_, K, C>
 where
     C::Session: ExternalClient<K>,
 {
-    /// True when the object asks for a plan and for nothing else.
-    pub(super) fn only_plans(&self) -> bool {
-        self.object.annotation(PLAN) == Some("true")
-    }
-
     /// The end of a pass that changes nothing.
     pub(super) async fn planned(
         &mut self,

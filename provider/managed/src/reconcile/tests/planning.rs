@@ -6,6 +6,7 @@ use super::{ALL_GOOD, other};
 use crate::{
     policy::ManagementAction::Observe,
     queue::Wake,
+    reference::NamedReference,
     resource::PLAN,
     testing::{
         Thing,
@@ -168,4 +169,20 @@ async fn a_step_that_would_fail_says_so_in_the_plan() {
         plan(&lab, "a"),
         [": this would fail: the disk is full; try it by hand"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_planned_may_build_on_what_is_only_planned_too() {
+    let lab = Lab::new();
+    lab.server.put(&planned(fake("parent", 3)));
+    let mut child = planned(fake("child", 3));
+    child.spec.for_provider.parent_ref = Some(NamedReference::to("parent"));
+    lab.server.put(&child);
+    lab.pass("parent").await;
+    lab.pass("child").await;
+    assert_eq!(plan(&lab, "child"), ["fake:1: create child"]);
+    lab.annotate("child", PLAN, "false");
+    lab.pass("child").await;
+    // Who is to be made for real waits for who is.
+    assert_eq!(lab.world.names(), [""; 0]);
 }
