@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use k8s_controller::LeaderElection;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Api, Client};
+use kube::{Api, Client, Config, client::ClientBuilder};
 use managed::{
     http::{self, Health},
     metrics::Metrics,
@@ -36,10 +36,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         .install_default()
         .ok()
         .context("two TLS providers")?;
-    let client = Client::try_default()
-        .await
-        .context("cannot find the API server; run in a pod or set KUBECONFIG")?;
     let (metrics, health) = (Arc::new(Metrics::default()), Arc::new(Health::default()));
+    let client = client(&metrics).await?;
     let addresses = [args.metrics_bind_address, args.health_probe_bind_address];
     let mut provider = Provider::new(
         client.clone(),
@@ -55,6 +53,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         served = http::serve(&addresses, metrics, health) => served.context("cannot serve metrics and probes"),
         led = lead(&args, client, provider) => led,
     }
+}
+
+/// A client of the API server whose requests are counted.
+async fn client(metrics: &Metrics) -> anyhow::Result<Client> {
+    let config = Config::infer().await;
+    let config = config.context("cannot find the API server; run in a pod or set KUBECONFIG")?;
+    let builder = ClientBuilder::try_from(config).context("cannot use what was found")?;
+    Ok(builder.with_layer(&metrics.requests()).build())
 }
 
 async fn lead(args: &Args, client: Client, provider: Provider) -> anyhow::Result<()> {

@@ -20,11 +20,14 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::json;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tracing::debug;
 
 use self::allowance::Allowances;
-use crate::{condition::whole_seconds, persist::MANAGER};
+use crate::{condition::whole_seconds, draining, persist::MANAGER};
 
 /// How many events wait to be written at most.
 const BUFFER: usize = 4096;
@@ -139,7 +142,7 @@ struct Written {
     at: Instant,
 }
 
-/// Writes events until every recorder is gone.
+/// Writes events.
 pub(crate) struct Writer {
     client: Client,
     reports: mpsc::Receiver<Report>,
@@ -148,9 +151,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Runs until every recorder is gone.
-    pub(crate) async fn run(mut self) {
-        while let Some(report) = self.reports.recv().await {
+    /// Runs until every recorder is gone, or until `over` is true and what was handed over by then is
+    /// written.
+    pub(crate) async fn run(mut self, mut over: watch::Receiver<bool>) {
+        while let Some(report) = draining::next(&mut self.reports, &mut over).await {
             if let Err(error) = self.write(&report).await {
                 debug!(%error, reason = report.occurrence.reason, "cannot write event");
             }
@@ -309,6 +313,19 @@ mod tests {
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].count, Some(4));
         assert_ne!(events[0].first_timestamp, events[0].last_timestamp);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_when_the_process_ends_is_still_written() {
+        let clock = Clock::default();
+        let server = ApiServer::new(clock.clone(), Trail::default());
+        let (recorder, writer) = Recorder::new(server.client());
+        for message in ["x", "y", "z"] {
+            recorder.report(report(&clock, message));
+        }
+        let (_over, is_over) = watch::channel(true);
+        writer.run(is_over).await;
+        assert_eq!(server.list::<Event>().len(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -131,6 +131,8 @@ pub mod crd;
 mod dependents;
 #[cfg(feature = "runtime")]
 mod directory;
+#[cfg(feature = "runtime")]
+mod draining;
 pub mod drift;
 #[cfg(feature = "runtime")]
 mod event;

@@ -5,6 +5,7 @@
 
 mod familiar;
 mod milestones;
+mod requests;
 
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use prometheus_client::{
 };
 
 pub(crate) use self::familiar::Workqueue;
+pub use self::requests::{Counted, Requests};
 use self::{familiar::Controllers, milestones::Milestones};
 use crate::{
     condition::{Claim, SYNCED, Truth},
@@ -85,6 +87,7 @@ pub struct Metrics {
     change_log: Family<BySending, Counter>,
     pub(crate) controllers: Controllers,
     pub(crate) queue: Workqueue,
+    requests: Requests,
     differing: Family<ByGvk, Gauge>,
     exists: Family<ByGvk, Gauge>,
     ready: Family<ByGvk, Gauge>,
@@ -128,6 +131,7 @@ impl Default for Metrics {
             change_log: Family::default(),
             controllers: Controllers::default(),
             queue: Workqueue::default(),
+            requests: Requests::default(),
             differing: Family::default(),
             exists: Family::default(),
             ready: Family::default(),
@@ -140,11 +144,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// A layer for the client of the provider, which counts its requests.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
     fn register(&mut self) {
         let registry = &mut self.registry;
         self.milestones.register(registry);
         self.controllers.register(registry);
         self.queue.register(registry);
+        self.requests.register(registry);
         registry.register(
             "tenancy_passes",
             "Passes by kind and result",

@@ -200,10 +200,10 @@ impl Provider {
         let (over, is_over) = watch::channel(false);
         let mut telling = JoinSet::new();
         if let Some(forwarder) = forwarder {
-            telling.spawn(forwarder.run(is_over));
+            telling.spawn(forwarder.run(is_over.clone()));
         }
+        telling.spawn(writer.run(is_over));
         let mut tasks = JoinSet::new();
-        tasks.spawn(writer.run());
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
         tasks.spawn(sweep(runtime.options.sync, sweeps));
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));

@@ -81,7 +81,7 @@ where
     desired.ledger.extend(ledger);
     match observation {
         Observation::Present { .. } if desired.deleting => {
-            rehearsing.delete(desired).await.unwrap()
+            rehearsing.delete(desired).await.unwrap();
         }
         Observation::Absent => drop(rehearsing.create(desired).await.unwrap()),
         Observation::Present { drift, .. } => {

@@ -16,6 +16,7 @@ use super::{
     Losses,
     entry::{Entry, SendChangeLogRequest, SendChangeLogResponse},
 };
+use crate::draining;
 
 pub(super) const METHOD: &str = "/changelogs.proto.v1alpha1.ChangeLogService/SendChangeLog";
 
@@ -50,17 +51,9 @@ impl Forwarder {
     /// Runs until `over` is true and everything handed over by then was sent, or could not be sent at
     /// the first attempt.
     pub(crate) async fn run(mut self, mut over: watch::Receiver<bool>) {
-        while let Some(entry) = self.next(&mut over).await {
+        while let Some(entry) = draining::next(&mut self.entries, &mut over).await {
             self.deliver(&entry, &mut over).await;
         }
-    }
-
-    async fn next(&mut self, over: &mut watch::Receiver<bool>) -> Option<Entry> {
-        tokio::select! {
-            entry = self.entries.recv() => return entry,
-            _ = over.wait_for(|over| *over) => self.entries.close(),
-        }
-        self.entries.recv().await
     }
 
     async fn deliver(&mut self, entry: &Entry, over: &mut watch::Receiver<bool>) {
