@@ -2,8 +2,6 @@
 //! roles of `examples/install`. A verb that is asked for and stands nowhere fails here, whether it was
 //! granted or not.
 
-#![expect(clippy::panic, reason = "the whole crate is a test")]
-
 mod asked;
 mod written;
 

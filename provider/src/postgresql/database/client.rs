@@ -119,19 +119,21 @@ impl Session {
         &self,
         desired: &Desired<Database>,
     ) -> Result<ConnectionDetails, ExternalError> {
-        if self.is_rehearsal() {
-            let planned = Catalog::planned(&desired.parameters, &self.identity());
-            let drift = difference::drift(&desired.parameters, &planned, &desired.ledger);
-            return self.update(desired, &drift).await;
-        }
-        match self.observe(desired).await? {
-            Observation::Present { drift, .. } => self.update(desired, &drift).await,
-            Observation::Absent => Err(ExternalError::blocked(
-                format!("database {:?}", desired.external_name),
-                "the database came and went while it was created",
-                "wait; it is tried again",
-            )),
-        }
+        let drift = match self.observe(desired).await? {
+            Observation::Present { drift, .. } => drift,
+            Observation::Absent if self.is_rehearsal() => {
+                let planned = Catalog::planned(&desired.parameters, &self.identity());
+                difference::drift(&desired.parameters, &planned, &desired.ledger)
+            }
+            Observation::Absent => {
+                return Err(ExternalError::blocked(
+                    format!("database {:?}", desired.external_name),
+                    "the database came and went while it was created",
+                    "wait; it is tried again",
+                ));
+            }
+        };
+        self.update(desired, &drift).await
     }
 
     /// An administrator that is no superuser has to have the old owner's privileges, to be able to
