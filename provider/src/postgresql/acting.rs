@@ -4,7 +4,10 @@
 //! ROLE`), and makes itself a member that may do so when it has the right to: since `PostgreSQL` 16 the
 //! creator of a role may administer it, but may not act for it until it has said so.
 
-use managed::external::{ExternalError, Failure};
+use managed::{
+    external::{ExternalError, Failure},
+    rehearsal::Rehearsal,
+};
 use serde::Deserialize;
 use tokio_postgres::error::SqlState;
 
@@ -54,6 +57,14 @@ impl Session {
         self.join(lease, owner, "").await
     }
 
+    /// True in a rehearsal whose last statement with this begin is this one, so that it need not be told
+    /// again.
+    fn has_planned(&self, begin: &str, statement: &str) -> bool {
+        let steps = self.rehearsal().map(Rehearsal::steps).unwrap_or_default();
+        let last = steps.iter().rfind(|step| step.action.starts_with(begin));
+        last.is_some_and(|step| step.action == statement)
+    }
+
     async fn join(&self, lease: &mut Lease, owner: &str, how: &str) -> Result<()> {
         let identity = self.identity();
         let (role, admin) = (Ident::new(owner)?, Ident::new(&identity.admin)?);
@@ -63,6 +74,9 @@ impl Session {
             (true, _) => " WITH INHERIT FALSE, SET TRUE",
         };
         let grant = format!("GRANT {role} TO {admin}{options}");
+        if self.has_planned(&format!("GRANT {role} TO {admin}"), &grant) {
+            return Ok(());
+        }
         lease
             .change(None, std::slice::from_ref(&grant))
             .await

@@ -124,6 +124,11 @@ impl Session {
         }
     }
 
+    /// Where changes are noted instead of made.
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
+    }
+
     /// True when changes are noted and not made.
     pub fn is_rehearsal(&self) -> bool {
         self.rehearsal.is_some()

@@ -63,7 +63,12 @@ where
             .rehearse(&rehearsal, session, desired, observation, step)
             .await;
         if let Err(error) = rehearsed {
-            rehearsal.note("", format!("this would fail: {error}"));
+            // What something else is in the way of comes when that is out of the way.
+            let word = match error {
+                ExternalError::Blocked { .. } => "not yet",
+                _ => "this would fail",
+            };
+            rehearsal.note("", format!("{word}: {error}"));
         }
         rehearsal.steps()
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{ALL_GOOD, other};
 use crate::{
+    external::ExternalError,
     policy::ManagementAction::Observe,
     queue::Wake,
     reference::NamedReference,
@@ -168,6 +169,13 @@ async fn a_step_that_would_fail_says_so_in_the_plan() {
     assert_eq!(
         plan(&lab, "a"),
         [": this would fail: the disk is full; try it by hand"]
+    );
+    let blocked = ExternalError::blocked("the shelf", "there is no shelf", "put one up");
+    lab.world.fail_next("create", blocked);
+    lab.pass("a").await;
+    assert_eq!(
+        plan(&lab, "a"),
+        [": not yet: there is no shelf; put one up"]
     );
 }
 
