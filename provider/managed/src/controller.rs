@@ -61,6 +61,18 @@ where
         Api::namespaced(self.runtime.client.clone(), namespace)
     }
 
+    /// True when another shard does not.
+    pub(crate) fn manages(&self, object: &ManagedResource<K>) -> bool {
+        self.runtime.options.shards.manages(object)
+    }
+
+    /// Forgets what is known of an object beside the object itself.
+    pub(crate) fn know_no_more(&self, object: &ManagedResource<K>) {
+        let uid = object.metadata.uid.as_deref().unwrap_or_default();
+        self.memory.forget(uid);
+        self.runtime.metrics.milestones.forget(uid);
+    }
+
     /// Takes over the answer to a write that was conditional on what we had read.
     pub(crate) fn adopt_own(&self, object: ManagedResource<K>) -> Arc<ManagedResource<K>> {
         let (namespace, name) = name_of(&object);
@@ -92,7 +104,8 @@ where
     /// Has every object looked at whose last pass is longer ago than two polls. Whatever made the
     /// queue lose it, this finds it again.
     pub(crate) fn sweep(&self) {
-        for object in self.cache.all() {
+        let all = self.cache.all().into_iter();
+        for object in all.filter(|object| self.manages(object)) {
             let poll = self.runtime.options.poll_of(object.as_ref());
             if self.memory.is_overdue(object.as_ref(), poll * 2) {
                 let name = name_of(object.as_ref());

@@ -173,6 +173,8 @@ pub mod resource;
 #[cfg(feature = "runtime")]
 mod runtime;
 #[cfg(feature = "runtime")]
+pub mod shards;
+#[cfg(feature = "runtime")]
 mod steady;
 #[cfg(any(all(test, feature = "runtime"), feature = "testing"))]
 pub mod testing;

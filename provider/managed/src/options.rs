@@ -8,6 +8,7 @@ use crate::{
     changelog::ChangeLogs,
     kind::Kind,
     resource::{ManagedResource, POLL_INTERVAL},
+    shards::Shards,
 };
 
 /// No annotation makes a resource be polled more often than this.
@@ -30,6 +31,8 @@ pub struct Options {
     pub grace: Duration,
     /// Where an entry for each external change goes. Default nowhere.
     pub change_logs: Option<ChangeLogs>,
+    /// Which resources this process manages. Default all.
+    pub shards: Shards,
 }
 
 impl Default for Options {
@@ -42,6 +45,7 @@ impl Default for Options {
             timeout: Duration::from_mins(1),
             grace: Duration::from_secs(20),
             change_logs: None,
+            shards: Shards::default(),
         }
     }
 }

@@ -124,10 +124,11 @@ impl Provider {
         );
         let swept = Arc::clone(&controller);
         self.sweeps.push(Box::new(move || swept.sweep()));
-        let cache = Arc::clone(&controller.cache);
+        let counted = Arc::clone(&controller);
         self.counts.push(Box::new(move || {
             let mut counts = Counts::default();
-            for object in cache.all() {
+            let all = counted.cache.all().into_iter();
+            for object in all.filter(|object| counted.manages(object)) {
                 let holds = |kind| i64::from(condition::holds(object.conditions(), kind));
                 counts.exists += 1;
                 counts.ready += holds(READY);

@@ -14,6 +14,7 @@ mod budget;
 mod leaving;
 mod looking;
 mod planning;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -135,6 +136,7 @@ where
             Lifecycle::Released => Ok(Outcome::new(Wake::Gone, Vec::new())),
             Lifecycle::Paused(message) => Ok(self.paused(message)),
             Lifecycle::Unsupported(message) => Ok(verdict::unsupported(message)),
+            Lifecycle::Managed(_) if self.is_in_no_shard() => Ok(self.in_no_shard()),
             Lifecycle::LetGo => self.finalize(true).await,
             Lifecycle::Managed(policies) => self.manage(policies).await,
         }
@@ -158,6 +160,9 @@ where
             cause,
         };
         let step = plan(&situation, verdict::found(&observation));
+        if step.touches() || step == Step::Finalize {
+            self.let_other_shard_finish()?;
+        }
         if self.object.only_plans() && step.touches() {
             return self
                 .planned(&session, desired, observation, cause, step)

@@ -35,6 +35,8 @@ pub const RECONCILE_REQUESTED: &str = "crossplane.io/reconcile-requested-at";
 /// Annotation that remembers what this resource may have changed outside, so that what is removed
 /// from the spec can be taken back. Written before the change is made.
 pub const LEDGER: &str = "tenancy.pnats.cloud/ledger";
+/// Annotation with the shard that has written [`CREATE_PENDING`], where there are several.
+pub const CREATING_SHARD: &str = "tenancy.pnats.cloud/creating-shard";
 /// Annotation that remembers where the connection details are, so that they can follow when the
 /// reference is renamed.
 pub const CONNECTION_SECRET: &str = "tenancy.pnats.cloud/connection-secret";

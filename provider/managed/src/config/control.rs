@@ -6,31 +6,28 @@
 
 #[cfg(test)]
 mod tests;
+mod writing;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures::{StreamExt, future::BoxFuture};
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
-    runtime::watcher::Event,
-};
-use serde_json::json;
-use tracing::{debug, warn};
+use kube::{ResourceExt, runtime::watcher::Event};
+use tracing::debug;
 
 use crate::{
     cache::{Cache, Name, name_of},
     condition::{self, Claim, READY, Truth},
     config::{
-        Config, ConfigStatus, Diagnosis, IN_USE, InUse, MissingRight, ProviderSettings,
-        session::Configs, users::Users,
+        Config, ConfigStatus, Diagnosis, InUse, MissingRight, ProviderSettings, session::Configs,
+        users::Users,
     },
     controller::Reconciler,
     dependents::{ConfigId, Seen, Source},
-    event::{Occurrence, Report},
     external::{Connector, ExternalError},
-    persist::{MANAGER, STATUS_MANAGER, is_status},
     queue::{Key, Priority, Wake},
     runtime::Runtime,
     watching,
@@ -58,6 +55,8 @@ pub(crate) struct ConfigControl<T, C: Connector> {
     pub(super) runtime: Arc<Runtime>,
     pub(super) configs: Arc<Configs<C>>,
     cache: fn(&Configs<C>) -> &Cache<T>,
+    /// Those whose server gave no answer to this process.
+    silent: Mutex<HashSet<ConfigId>>,
 }
 
 impl<T, C> ConfigControl<T, C>
@@ -74,7 +73,13 @@ where
             runtime,
             configs,
             cache,
+            silent: Mutex::default(),
         }
+    }
+
+    /// Every shard has sessions of its own, and one of them writes what the configs say.
+    pub(super) fn writes(&self) -> bool {
+        self.runtime.options.shards.is_first()
     }
 
     /// Watches the kind. Calls `synced` when the first list is in.
@@ -137,8 +142,7 @@ where
 
     async fn pass(&self, key: &Key) -> Wake {
         let Some(config) = (self.cache)(&self.configs).get(&key.namespace, &key.name) else {
-            self.runtime.dependents.remove(key);
-            return Wake::Gone;
+            return self.gone(key);
         };
         let id = id::<T>(config.as_ref());
         let Users {
@@ -146,14 +150,33 @@ where
             in_use,
         } = self.users(&id).await;
         if config.meta().deletion_timestamp.is_some() && users == 0 {
-            return self.let_go(&id, config.as_ref()).await;
+            return if self.writes() {
+                self.let_go(&id, config.as_ref()).await
+            } else {
+                Wake::OnChange
+            };
         }
-        if let Err(error) = self.hold(config.as_ref()).await {
+        if self.writes()
+            && let Err(error) = self.hold(config.as_ref()).await
+        {
             debug!(%error, name = key.name, "cannot add the finalizer to the provider config");
             return Wake::Backoff;
         }
         let probed = self.probe(&id, &in_use).await;
         self.conclude(&id, config.as_ref(), users, probed).await
+    }
+
+    fn gone(&self, key: &Key) -> Wake {
+        let id = ConfigId {
+            group: C::Settings::GROUP,
+            kind: T::KIND,
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+        };
+        self.configs.close(&id);
+        self.silent.lock().expect("no panic while held").remove(&id);
+        self.runtime.dependents.remove(key);
+        Wake::Gone
     }
 
     /// Refreshes the session, notes which Secrets it depends on, and asks the server who it is.
@@ -185,6 +208,7 @@ where
         let now = self.runtime.now();
         let known = config.status().cloned().unwrap_or_default();
         let was_ready = condition::holds(&known.conditions, READY);
+        let answers_again = self.answers_again(id, &probed);
         let mut status = ConfigStatus {
             users,
             ..known.clone()
@@ -212,10 +236,10 @@ where
             };
             condition::set(&mut status.conditions, claim, config.meta().generation, now);
         }
-        if probed.is_ok() && !was_ready {
+        if answers_again || probed.is_ok() && !was_ready {
             self.runtime.wake_all(&Source::Config(id.clone()));
         }
-        if status != known {
+        if status != known && self.writes() {
             self.tell(config, &status, &probed, was_ready).await;
         }
         match probed {
@@ -225,95 +249,16 @@ where
         }
     }
 
-    async fn tell(
-        &self,
-        config: &T,
-        status: &ConfigStatus,
-        probed: &Result<Diagnosis, ExternalError>,
-        was_ready: bool,
-    ) {
-        let body = json!({
-            "apiVersion": T::api_version(&()),
-            "kind": T::KIND.as_str(),
-            "metadata": { "name": config.name_any(), "namespace": config.namespace() },
-            "status": status,
-        });
-        let params = PatchParams::apply(STATUS_MANAGER).force();
-        let written = self
-            .api(config)
-            .patch_status(&config.name_any(), &params, &Patch::Apply(body))
-            .await;
-        match written {
-            Ok(config) => drop((self.cache)(&self.configs).insert(config)),
-            Err(error) if is_status(&error, 404) => {}
-            Err(error) => {
-                warn!(%error, name = config.name_any(), "cannot write the status of a provider config");
+    /// True when the server answers and did not the last time this process asked.
+    fn answers_again(&self, id: &ConfigId, probed: &Result<Diagnosis, ExternalError>) -> bool {
+        let mut silent = self.silent.lock().expect("no panic while held");
+        match probed {
+            Ok(_) => silent.remove(id),
+            Err(_) => {
+                silent.insert(id.clone());
+                false
             }
         }
-        if let (Err(error), true) = (probed, was_ready || config.status().is_none()) {
-            warn!(%error, kind = T::KIND.as_str(), name = config.name_any(), "provider config is not ready");
-            self.runtime.recorder.report(Report {
-                regarding: regarding(config),
-                external_name: None,
-                occurrence: Occurrence::warning("CannotConnectToProvider", error.to_string()),
-                at: self.runtime.now(),
-            });
-        }
-    }
-
-    async fn hold(&self, config: &T) -> kube::Result<()> {
-        if config
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == IN_USE)
-        {
-            return Ok(());
-        }
-        let mut finalizers = config.finalizers().to_vec();
-        finalizers.push(IN_USE.into());
-        self.set_finalizers(config, &finalizers).await
-    }
-
-    async fn let_go(&self, id: &ConfigId, config: &T) -> Wake {
-        let rest: Vec<_> = config
-            .finalizers()
-            .iter()
-            .filter(|finalizer| *finalizer != IN_USE)
-            .cloned()
-            .collect();
-        if rest.len() == config.finalizers().len() {
-            return Wake::Gone;
-        }
-        match self.set_finalizers(config, &rest).await {
-            Ok(()) => {
-                self.configs.close(id);
-                self.runtime.dependents.remove(&key(id));
-                Wake::Gone
-            }
-            Err(error) if is_status(&error, 404) => Wake::Gone,
-            Err(_) => Wake::Backoff,
-        }
-    }
-
-    async fn set_finalizers(&self, config: &T, finalizers: &[String]) -> kube::Result<()> {
-        let patch = json!({ "metadata": {
-            "resourceVersion": config.resource_version(),
-            "finalizers": finalizers,
-        }});
-        let params = PatchParams::apply(MANAGER);
-        let written = self
-            .api(config)
-            .patch(&config.name_any(), &params, &Patch::Merge(patch))
-            .await?;
-        (self.cache)(&self.configs).insert(written);
-        Ok(())
-    }
-
-    fn api(&self, config: &T) -> Api<T> {
-        T::api(
-            self.runtime.client.clone(),
-            &config.namespace().unwrap_or_default(),
-        )
     }
 }
 
@@ -341,18 +286,6 @@ fn id<T: Config>(config: &T) -> ConfigId {
         kind: T::KIND,
         namespace: config.namespace().unwrap_or_default(),
         name: config.name_any(),
-    }
-}
-
-fn regarding<T: Config>(config: &T) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(T::api_version(&()).into_owned()),
-        kind: Some(T::KIND.as_str().into()),
-        name: Some(config.name_any()),
-        namespace: config.namespace(),
-        uid: config.uid(),
-        resource_version: config.resource_version(),
-        field_path: None,
     }
 }
 

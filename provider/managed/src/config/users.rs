@@ -56,7 +56,7 @@ where
     /// True when the usage does not count any more: it is going, and so has its owner. The owner is
     /// looked up live, because a cache may be behind.
     async fn reap(&self, usage: &ProviderConfigUsage<C::Settings>) -> bool {
-        if usage.metadata.deletion_timestamp.is_none() {
+        if usage.metadata.deletion_timestamp.is_none() || !self.writes() {
             return false;
         }
         let user = &usage.resource_ref;

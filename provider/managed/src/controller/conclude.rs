@@ -31,6 +31,11 @@ where
             self.runtime.dependents.remove(key);
             return Wake::Gone;
         };
+        if !self.manages(&object) {
+            self.know_no_more(&object);
+            self.runtime.dependents.remove(key);
+            return Wake::Gone;
+        }
         let now = self.runtime.now();
         let _under_way = self.runtime.metrics.controllers.pass::<K>();
         let budget = Budget::starting_now(self.runtime.options.timeout);

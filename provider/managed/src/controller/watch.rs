@@ -19,7 +19,8 @@ use crate::{
     lifecycle::foreign_finalizers,
     queue::{Key, Priority},
     resource::{
-        CONNECTION_SECRET, CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, LEDGER, ManagedResource,
+        CONNECTION_SECRET, CREATE_FAILED, CREATE_PENDING, CREATE_SUCCEEDED, CREATING_SHARD, LEDGER,
+        ManagedResource,
     },
     watching,
 };
@@ -52,7 +53,7 @@ where
     pub(crate) fn applied(&self, object: ManagedResource<K>, priority: Priority) -> Name {
         let object = stripped(object);
         let name = name_of(&object);
-        let wanted = Wanted::of(&object);
+        let (wanted, is_ours) = (Wanted::of(&object), self.manages(&object));
         let (version, stamp) = (
             object.resource_version().unwrap_or_default(),
             referent(&object).stamp,
@@ -67,7 +68,7 @@ where
             return name;
         }
         self.tell_dependents(&name, &version, &stamp);
-        if before.is_none_or(|before| Wanted::of(before.as_ref()) != wanted) {
+        if is_ours && before.is_none_or(|before| Wanted::of(before.as_ref()) != wanted) {
             let priority = if is_new { Priority::Fresh } else { priority };
             self.runtime.queue.add(key::<K>(&name), priority);
         }
@@ -83,10 +84,9 @@ where
     }
 
     fn forget(&self, object: &ManagedResource<K>) {
-        let (name, uid) = (name_of(object), object.uid().unwrap_or_default());
+        let name = name_of(object);
         self.cache.remove(&name.0, &name.1);
-        self.memory.forget(&uid);
-        self.runtime.metrics.milestones.forget(&uid);
+        self.know_no_more(object);
         self.tell_dependents(&name, "", "");
         self.tell_referents(object);
         self.runtime.queue.add(key::<K>(&name), Priority::Normal);
@@ -147,6 +147,7 @@ impl Wanted {
             CREATE_PENDING,
             CREATE_SUCCEEDED,
             CREATE_FAILED,
+            CREATING_SHARD,
             LEDGER,
             CONNECTION_SECRET,
         ];

@@ -159,6 +159,45 @@ async fn a_kind_runs_while_its_crd_is_there_and_again_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn resources_that_change_hands_all_the_time_are_created_once_each() {
+    let lab = Lab::new();
+    crds(&lab);
+    lab.world.slow_down("create", Duration::from_secs(7));
+    let shards = (0..3).map(|own| process_with(&lab, shard(own, 3)));
+    let shards: Vec<_> = shards.collect();
+    let names: Vec<_> = (0..30).map(|number| format!("r{number}")).collect();
+    for name in &names {
+        lab.server.put(&fake(name, 1));
+    }
+    for round in 0..40_usize {
+        for (number, name) in names.iter().enumerate() {
+            if (number + round) % 5 == 0 {
+                lab.hand_to(u32::try_from((number + round) % 3).unwrap(), name);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+    }
+    assert!(soon(|| names.iter().all(|name| is_ready(&lab, name))).await);
+    let steps = lab.trail.steps();
+    for name in &names {
+        let create = format!("external create {name}");
+        let creates = steps.iter().filter(|step| **step == create).count();
+        assert_eq!(creates, 1, "{name}");
+    }
+    for (_health, running, stop) in shards {
+        stop.send_replace(true);
+        running.await.unwrap();
+    }
+}
+
+fn shard(own: u32, count: u32) -> Options {
+    Options {
+        shards: crate::shards::Shards::new(own, count).unwrap(),
+        ..Options::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_cannot_be_listed_holds_no_other_up_and_is_reported() {
     let lab = Lab::new();
     crds(&lab);

@@ -83,11 +83,12 @@ where
         first.ledger = ledger(session, &first);
         let mut changes = self.changes(session, &desired);
         changes.remember(&self.object, &first.ledger);
-        let tried = self.failed_to_create();
+        let tried = self.failed_to_create() && !self.has_to_sign();
         if !tried {
             changes
                 .annotations
                 .insert(CREATE_PENDING, persist::stamp(self.now));
+            self.sign(&mut changes);
         }
         self.prepare(session, &mut desired, &changes).await?;
         self.store_credentials(session, &mut desired, observation)

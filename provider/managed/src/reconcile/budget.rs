@@ -23,6 +23,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// How long a pass may take in all.
+    pub(super) fn longest(external: Duration) -> Duration {
+        external + FOR_THE_OBJECT + FOR_THE_STATUS
+    }
+
     /// A budget of which `external` is for the external calls of the pass.
     pub(crate) fn starting_now(external: Duration) -> Self {
         Self {

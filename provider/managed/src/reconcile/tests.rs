@@ -16,6 +16,7 @@ mod refusing;
 mod remembering;
 mod requesting;
 mod restricting;
+mod sharing;
 mod telling;
 mod work;
 

@@ -24,6 +24,7 @@ use crate::{
     options::Options,
     queue::{Priority, Wake},
     runtime::Runtime,
+    shards::{SHARD, Shards},
 };
 
 pub(crate) use super::specimen::{FakeResource, NAMESPACE, fake, fake_with_secret, key, secret};
@@ -57,7 +58,7 @@ impl Lab {
             },
             status: None,
         });
-        let (controller, reports, entries) = process(&server, &world, &clock);
+        let (controller, reports, entries) = process(&server, &world, &clock, Shards::default());
         Self {
             trail,
             clock,
@@ -72,7 +73,27 @@ impl Lab {
     /// The process is gone with all it knew, and another one starts.
     pub(crate) fn restart(&mut self) {
         (self.controller, self.reports, self.entries) =
-            process(&self.server, &self.world, &self.clock);
+            process(&self.server, &self.world, &self.clock, self.shards());
+    }
+
+    /// Another process over the same servers that has a share of the resources.
+    pub(crate) fn shard(&self, own: u32, count: u32) -> Self {
+        let shards = Shards::new(own, count).unwrap();
+        let (controller, reports, entries) =
+            process(&self.server, &self.world, &self.clock, shards);
+        Self {
+            trail: self.trail.clone(),
+            clock: self.clock.clone(),
+            server: self.server.clone(),
+            world: self.world.clone(),
+            controller,
+            reports,
+            entries,
+        }
+    }
+
+    fn shards(&self) -> Shards {
+        self.controller.runtime.options.shards
     }
 
     /// Creates a resource and runs it until it has settled.
@@ -175,6 +196,13 @@ impl Lab {
         });
     }
 
+    /// Gives a resource to a shard.
+    pub(crate) fn hand_to(&self, shard: u32, name: &str) {
+        self.edit(name, |object| {
+            object["metadata"]["labels"][SHARD] = json!(shard.to_string());
+        });
+    }
+
     pub(crate) fn delete(&self, name: &str) {
         self.server.delete::<FakeResource>(NAMESPACE, name);
     }
@@ -266,12 +294,16 @@ type Process = (
     mpsc::Receiver<Entry>,
 );
 
-fn process(server: &ApiServer, world: &World, clock: &Clock) -> Process {
+fn process(server: &ApiServer, world: &World, clock: &Clock, shards: Shards) -> Process {
     let (recorder, reports) = Recorder::pair();
     let client = server.client();
     let metrics = Arc::new(Metrics::default());
     let (change_log, entries) = ChangeLog::pair(Arc::clone(&metrics));
-    let (mut runtime, _) = Runtime::new(client.clone(), Options::default(), recorder, metrics);
+    let options = Options {
+        shards,
+        ..Options::default()
+    };
+    let (mut runtime, _) = Runtime::new(client.clone(), options, recorder, metrics);
     let clock = clock.clone();
     runtime.clock = Box::new(move || clock.now());
     runtime.change_log = change_log;

@@ -50,6 +50,7 @@ pub(super) struct State {
     failures: Vec<(&'static str, ExternalError)>,
     lost: Vec<&'static str>,
     meanwhile: Vec<(&'static str, Hook)>,
+    slowness: Option<(&'static str, Duration)>,
     is_down: bool,
     forbids_create: bool,
     is_never_rehearsed: bool,
@@ -159,6 +160,11 @@ impl World {
         self.with(|state| state.lost.push(operation));
     }
 
+    /// Has every call of this operation take effect after this time only.
+    pub fn slow_down(&self, operation: &'static str, time: Duration) {
+        self.with(|state| state.slowness = Some((operation, time)));
+    }
+
     /// Does something while the next call of this operation is under way, before its effect.
     pub fn meanwhile(&self, operation: &'static str, hook: impl FnOnce() + Send + 'static) {
         self.with(|state| state.meanwhile.push((operation, Box::new(hook))));
@@ -184,6 +190,11 @@ impl World {
             .trail
             .begin(format!("external {operation} {name}"))
             .await;
+        if let Some((slow, time)) = self.with(|state| state.slowness)
+            && slow == operation
+        {
+            tokio::time::sleep(time).await;
+        }
         if let Some(hook) = self.with(|state| state.hook(operation)) {
             hook();
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    config::{ClusterProviderConfig, ConfigRef, ProviderConfigUsage},
+    config::{ClusterProviderConfig, ConfigRef, IN_USE, ProviderConfigUsage},
     testing::{
         FakeConnector, FakeSettings, Fault,
         lab::{Lab, NAMESPACE, fake},
@@ -226,4 +226,41 @@ async fn a_changed_config_opens_a_new_session_and_wakes_everybody() {
     desk.pass().await;
     assert_eq!(desk.lab.world.connections(), 2);
     assert!(desk.lab.queued().contains(&"a".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_shards_the_first_one_writes_what_a_config_says() {
+    let first = Desk::new(Lab::new().shard(0, 2));
+    let second = Desk::new(first.lab.shard(1, 2));
+    assert!(matches!(second.pass().await, Wake::After(_)));
+    assert_eq!(second.lab.writes(), [""; 0]);
+    first.pass().await;
+    assert_eq!(first.condition(READY).0, "True/Available");
+
+    first.lab.server.delete::<Config>("", "default");
+    assert_eq!(second.pass().await, Wake::OnChange);
+    assert!(second.config().is_some());
+    assert_eq!(first.pass().await, Wake::Gone);
+    assert!(first.config().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_writes_nothing_wakes_its_resources_when_the_server_answers_again() {
+    let first = Desk::new(Lab::new().shard(0, 2));
+    let second = Desk::new(first.lab.shard(1, 2));
+    first.pass().await;
+    let mut object = fake("a", 1);
+    object
+        .labels_mut()
+        .insert("tenancy.pnats.cloud/shard".into(), "1".into());
+    first.lab.server.put(&object);
+    second.lab.settle("a").await;
+    second.pass().await;
+    second.lab.queued();
+
+    first.lab.world.set_down(true);
+    assert_eq!(second.pass().await, Wake::After(RETRY));
+    first.lab.world.set_down(false);
+    second.pass().await;
+    assert_eq!(second.lab.queued(), ["a"]);
 }
