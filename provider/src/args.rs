@@ -2,11 +2,16 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use anyhow::Context;
 use clap::{ArgAction, Parser};
 use managed::{
     changelog::ChangeLogs,
     options::{self, Options},
+    shards::Shards,
 };
+
+/// Crossplane's lease for a provider of this name.
+const LEASE: &str = "crossplane-leader-election-provider-tenancy";
 
 /// Who writes the change log, as Crossplane's providers write it.
 const SELF: &str = concat!("provider-tenancy:v", env!("CARGO_PKG_VERSION"));
@@ -47,6 +52,14 @@ pub struct Args {
     #[arg(long, env = "TIMEOUT", default_value = "1m", value_parser = go_duration)]
     pub timeout: Duration,
 
+    /// How many processes share the resources.
+    #[arg(long, env = "SHARD_COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub shard_count: u32,
+
+    /// Which of them this is, counted from zero.
+    #[arg(long, env = "SHARD", default_value_t = 0)]
+    pub shard: u32,
+
     /// Tell the sidecar for change logs of each create, update and delete.
     #[arg(long, env = "ENABLE_CHANGE_LOGS", default_value_t = false, action = ArgAction::Set,
         num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -76,15 +89,37 @@ pub struct Args {
 
 impl Args {
     /// The settings of the runtime.
-    pub fn options(&self) -> Options {
-        Options {
+    ///
+    /// # Errors
+    /// When there is no such shard.
+    pub fn options(&self) -> anyhow::Result<Options> {
+        Ok(Options {
             poll: self.poll,
             sync: self.sync,
             poll_jitter_percent: self.poll_jitter_percentage,
             max_reconcile_rate: self.max_reconcile_rate,
             timeout: self.timeout,
             change_logs: self.change_logs(),
+            shards: self.shards()?,
             ..Options::default()
+        })
+    }
+
+    /// The share of the resources that this process manages.
+    ///
+    /// # Errors
+    /// When there is no such shard; says which there are.
+    pub fn shards(&self) -> anyhow::Result<Shards> {
+        let shards = Shards::new(self.shard, self.shard_count).map_err(anyhow::Error::msg);
+        shards.context("cannot use --shard and --shard-count")
+    }
+
+    /// The name of the Lease. The first shard has that of a process that is alone, so that one that was
+    /// alone before and the first of several never work at the same time.
+    pub fn lease(&self) -> String {
+        match self.shard {
+            0 => LEASE.into(),
+            shard => format!("{LEASE}-shard-{shard}"),
         }
     }
 
@@ -145,7 +180,7 @@ mod tests {
     fn change_logs_are_off_unless_asked_for_and_go_where_crossplanes_sidecar_listens() {
         let logs = |args: &[&str]| {
             let args = [&["provider-tenancy"], args].concat();
-            Args::parse_from(args).options().change_logs
+            Args::parse_from(args).options().unwrap().change_logs
         };
         assert!(logs(&[]).is_none());
         assert!(logs(&["--enable-changelogs=false"]).is_none());
@@ -165,6 +200,29 @@ mod tests {
         assert!(
             error.contains("write for example /var/run/changelogs/changelogs.sock"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn shards_have_leases_of_their_own_and_the_first_has_that_of_a_process_alone() {
+        let shard = |args: &[&str]| {
+            let args = Args::parse_from([&["provider-tenancy"], args].concat());
+            (args.shards().unwrap(), args.lease())
+        };
+        let alone = "crossplane-leader-election-provider-tenancy";
+        assert_eq!(shard(&[]), (Shards::default(), alone.into()));
+        assert_eq!(shard(&["--shard-count=3"]).1, alone);
+        let (second, lease) = shard(&["--shard-count=3", "--shard=1"]);
+        assert_eq!(second, Shards::new(1, 3).unwrap());
+        assert_eq!(lease, format!("{alone}-shard-1"));
+    }
+
+    #[test]
+    fn a_shard_that_is_not_there_ends_the_process_with_those_that_are() {
+        let args = Args::parse_from(["provider-tenancy", "--shard=3", "--shard-count=3"]);
+        assert_eq!(
+            format!("{:#}", args.options().unwrap_err()),
+            "cannot use --shard and --shard-count: there is no shard 3 of 3; set the shard to one of 0 to 2"
         );
     }
 

@@ -17,8 +17,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{args::Args, kinds};
 
-/// Crossplane's lease for a provider of this name.
-const LEASE: &str = "crossplane-leader-election-provider-tenancy";
 const LEASE_DURATION: Duration = Duration::from_mins(1);
 const RENEW_DEADLINE: Duration = Duration::from_secs(50);
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
@@ -41,7 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let addresses = [args.metrics_bind_address, args.health_probe_bind_address];
     let mut provider = Provider::new(
         client.clone(),
-        args.options(),
+        args.options()?,
         Arc::clone(&metrics),
         Arc::clone(&health),
     );
@@ -63,6 +61,7 @@ async fn client(metrics: &Metrics) -> anyhow::Result<Client> {
     Ok(builder.with_layer(&metrics.requests()).build())
 }
 
+/// Runs the provider, alone or while it holds the lease, until the process is asked to stop.
 async fn lead(args: &Args, client: Client, provider: Provider) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let asked_to_stop = asked_to_stop()?;
@@ -72,37 +71,57 @@ async fn lead(args: &Args, client: Client, provider: Provider) -> anyhow::Result
         std::future::pending::<()>().await;
     };
     let work = async {
-        if !args.leader_election {
-            provider.run(stopped).await;
-            return Ok(());
+        if args.leader_election {
+            return in_turn(args, client, provider, stopped).await;
         }
-        let identity = format!("{}_{}", args.hostname, uuid::Uuid::new_v4());
-        let election = election(args, client.clone(), &identity);
-        let held = election.with_lease(provider.run(stopped.clone())).await;
-        held.context("the lease was lost, so this process must not go on")?;
-        let leases = Api::namespaced(client, &args.pod_namespace);
-        hand_over(&election, &leases, &identity).await;
+        provider.run(stopped).await;
         Ok(())
-    };
-    let waiting = async {
-        // Asked to stop while it never held the lease.
-        let mut stopped = stop.subscribe();
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-        tokio::time::sleep(Duration::from_secs(25)).await;
     };
     tokio::select! {
         done = work => done,
         () = until_stopped => Ok(()),
-        () = waiting => Ok(()),
+    }
+}
+
+/// Runs the provider while it holds the lease, and gives that away at the end.
+async fn in_turn(
+    args: &Args,
+    client: Client,
+    provider: Provider,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let identity = format!("{}_{}", args.hostname, uuid::Uuid::new_v4());
+    let election = election(args, client.clone(), &identity);
+    let (leads, is_leading) = watch::channel(false);
+    let leading = async {
+        leads.send_replace(true);
+        provider.run(stopped.clone()).await;
+    };
+    tokio::select! {
+        held = election.with_lease(leading) => {
+            held.context("the lease was lost, so this process must not go on")?;
+        }
+        () = stopped_waiting(stopped.clone(), is_leading) => {}
+    }
+    let leases = Api::namespaced(client, &args.pod_namespace);
+    hand_over(&election, &leases, &args.lease(), &identity).await;
+    Ok(())
+}
+
+/// Ends when the process is asked to stop while it waits for the lease.
+async fn stopped_waiting(mut stopped: watch::Receiver<bool>, is_leading: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    if *is_leading.borrow() {
+        std::future::pending::<()>().await;
     }
 }
 
 /// Makes sure that the successor need not wait until the lease expires. In an upgrade Crossplane takes
 /// the old revision's rights away a moment before the new one has them, so the first release may have
 /// been refused.
-async fn hand_over(election: &LeaderElection, leases: &Api<Lease>, identity: &str) {
+async fn hand_over(election: &LeaderElection, leases: &Api<Lease>, lease: &str, identity: &str) {
     for _ in 0..HAND_OVER_ATTEMPTS {
-        match leases.get_opt(LEASE).await {
+        match leases.get_opt(lease).await {
             Ok(Some(lease)) if holder(&lease) == Some(identity) => election.release().await,
             Ok(_) => return,
             Err(error) => debug!(%error, "cannot read the lease yet"),
@@ -116,7 +135,7 @@ fn holder(lease: &Lease) -> Option<&str> {
 }
 
 fn election(args: &Args, client: Client, identity: &str) -> LeaderElection {
-    LeaderElection::new(client, &args.pod_namespace, LEASE, identity)
+    LeaderElection::new(client, &args.pod_namespace, &args.lease(), identity)
         .with_lease_duration(LEASE_DURATION)
         .with_renew_deadline(RENEW_DEADLINE)
         .with_retry_period(RETRY_PERIOD)

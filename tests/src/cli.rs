@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 
+use crate::bench::{self, Wish};
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::process::Running;
@@ -42,8 +43,19 @@ enum Action {
         /// Name as in `status`.
         name: Option<String>,
     },
+    /// Measure, print a table and write it as JSON. Takes about forty minutes, alone on the machine.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Build and download everything that `up` needs, without starting it.
     Build,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// The runtime of managed resources, and Roles beside provider-sql.
+    Runtime(Wish),
 }
 
 /// Does what the command line asks for.
@@ -56,6 +68,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Status => status(&paths).await,
         Action::Env => print(&environment(&paths)?.exports()?),
         Action::Logs { name } => logs(&paths, name.as_deref()),
+        Action::Bench {
+            what: Bench::Runtime(wish),
+        } => bench::runtime(&paths, &wish).await,
         Action::Build => build(&paths).await,
     }
 }

@@ -8,6 +8,7 @@
 //! [`lifecycle`](self) decides what to start; each server has a module of its own; `cleanup` knows every trace.
 
 mod admission;
+mod bench;
 mod cache;
 mod cgroup;
 mod cleanup;

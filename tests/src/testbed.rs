@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use kube::api::ApiResource;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::{Api, Client, Config};
+use serde_json::json;
 
 use crate::environment::Environment;
 use crate::inside::Inside;
@@ -15,6 +17,7 @@ use crate::namespace::Namespace;
 use crate::openbao::OpenBao;
 use crate::paths::Paths;
 use crate::postgres::{DEFAULT_MAJOR, Postgres};
+use crate::resource::Resource;
 use crate::tools::Tools;
 use crate::turn::Turn;
 use crate::{cluster, command, control_plane, host_process, image, packages, service_account};
@@ -178,6 +181,13 @@ impl Testbed {
         lifetime: Duration,
     ) -> anyhow::Result<String> {
         service_account::token(self.client(), (namespace, name), audience, lifetime).await
+    }
+
+    /// An object of any kind; it need not exist.
+    pub fn resource(&self, kind: &ApiResource, namespace: &str, name: &str) -> Resource {
+        let api = Api::namespaced_with(self.client(), namespace, kind);
+        let kind = (kind.api_version.as_str(), kind.kind.as_str());
+        Resource::new(api, kind, (namespace, name), json!({}))
     }
 
     /// Starts a program on this machine; it ends when the handle is dropped. Only `env`, `PATH` and `HOME` are in its

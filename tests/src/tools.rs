@@ -91,6 +91,23 @@ const KINE: GoTool = GoTool {
     files: None,
 };
 
+const PROVIDER_SQL: GoTool = GoTool {
+    name: "provider-sql",
+    module: "provider-sql",
+    ldflags: "-s -w",
+    binaries: &[(
+        "provider-sql",
+        "github.com/crossplane-contrib/provider-sql/cmd/provider",
+    )],
+    files: Some(("github.com/crossplane-contrib/provider-sql", "package/crds")),
+};
+
+/// provider-sql and the directory with its CRDs. Only the benchmark needs it.
+pub(crate) async fn provider_sql(paths: &Paths) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let built = GoBuilder::new(paths).await?.build(&PROVIDER_SQL).await?;
+    Ok((built.join("bin/provider-sql"), built.join("files")))
+}
+
 /// Where each built tool lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {

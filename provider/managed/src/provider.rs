@@ -208,7 +208,11 @@ impl Provider {
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
         tasks.spawn(sweep(runtime.options.sync, sweeps));
         tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
-        tend_kinds(&mut tasks, &runtime, watches, &health).await;
+        tokio::select! {
+            () = tend_kinds(&mut tasks, &runtime, watches, &health) => {}
+            // Asked to stop while the first lists were awaited; then no pass starts.
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
         over.send_replace(true);
         let told = async { while telling.join_next().await.is_some() {} };
@@ -232,12 +236,14 @@ async fn work(
     loop {
         while passes.try_join_next().is_some() {}
         let permit = tokio::select! {
-            permit = Arc::clone(&limit).acquire_owned() => permit,
+            biased;
             _ = stop.wait_for(|stop| *stop) => break,
+            permit = Arc::clone(&limit).acquire_owned() => permit,
         };
         let key = tokio::select! {
-            key = runtime.queue.next() => key,
+            biased;
             _ = stop.wait_for(|stop| *stop) => break,
+            key = runtime.queue.next() => key,
         };
         let (runtime, reconcilers) = (Arc::clone(runtime), Arc::clone(reconcilers));
         passes.spawn(async move {

@@ -198,6 +198,18 @@ fn shard(own: u32, count: u32) -> Options {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_no_list_that_does_not_come() {
+    let lab = Lab::new();
+    crds(&lab);
+    lab.server.fail_next("list fakes", Fault::Hang);
+    let (_health, running, stop) = process(&lab);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stop.send_replace(true);
+    let ended = tokio::time::timeout(Duration::from_secs(1), running).await;
+    assert!(ended.is_ok_and(|ended| ended.is_ok()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_cannot_be_listed_holds_no_other_up_and_is_reported() {
     let lab = Lab::new();
     crds(&lab);

@@ -64,8 +64,6 @@ async fn each_shard_looks_at_its_own_resources_only() {
 async fn a_resource_that_changes_hands_is_looked_at_there_and_no_longer_here() {
     let (first, second) = two_shards();
     first.settle("a").await;
-    // The look at which the create is marked as a success.
-    first.settle("a").await;
     second.sync();
     first.hand_to(1, "a");
     first.writes();

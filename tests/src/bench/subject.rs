@@ -1,0 +1,83 @@
+//! The process that is measured.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::{HostProcess, Testbed};
+
+/// How many ticks of `/proc/PID/stat` make a second.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A provider as a process of this machine, with the administrator's rights.
+pub(super) struct Subject(HostProcess);
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) cpu_seconds: f64,
+    pub(super) resident_mib: f64,
+}
+
+impl Subject {
+    /// Starts a program.
+    pub(super) fn start(
+        testbed: &Testbed,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+    ) -> anyhow::Result<Self> {
+        let mut argv = vec![program.display().to_string()];
+        argv.extend_from_slice(arguments);
+        let kubeconfig = testbed.kubeconfig().display().to_string();
+        let env = BTreeMap::from([("KUBECONFIG".to_owned(), kubeconfig)]);
+        testbed.run_host_process(name, &argv, env).map(Self)
+    }
+
+    /// What it has used since it was started.
+    pub(super) fn cost(&self) -> anyhow::Result<Cost> {
+        cost(self.0.pid())
+    }
+
+    /// Asks it to end, and waits.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        self.0.terminate(Duration::from_secs(40)).await
+    }
+}
+
+/// What a process has used since it was started.
+fn cost(pid: i32) -> anyhow::Result<Cost> {
+    let read = |file: &str| {
+        let path = format!("/proc/{pid}/{file}");
+        std::fs::read_to_string(&path).with_context(|| format!("the provider ended: no {path}"))
+    };
+    // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
+    let stat = read("stat")?;
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let status = read("status")?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = resident.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(Cost {
+        cpu_seconds: ticks / TICKS_PER_SECOND,
+        resident_mib: kib.unwrap_or_default() / 1024.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_used_memory_and_time() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let started = std::time::Instant::now();
+        while started.elapsed() < Duration::from_millis(60) {}
+        let cost = cost(own).unwrap();
+        assert!(cost.resident_mib > 1.0, "{cost:?}");
+        assert!(cost.cpu_seconds > 0.0, "{cost:?}");
+    }
+}
