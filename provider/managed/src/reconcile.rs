@@ -160,8 +160,10 @@ where
             cause,
         };
         let step = plan(&situation, verdict::found(&observation));
-        if step.touches() || step == Step::Finalize {
-            self.let_other_shard_finish()?;
+        if (step.touches() || step == Step::Finalize)
+            && let Some(outcome) = self.after_other_shard()
+        {
+            return Ok(outcome);
         }
         if self.object.only_plans() && step.touches() {
             return self

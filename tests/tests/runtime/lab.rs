@@ -121,6 +121,8 @@ impl Lab {
         let api: Api<CustomResourceDefinition> = Api::all(self.testbed.client());
         for crd in crds() {
             let _not_there = api.delete(&crd.name_any(), &DeleteParams::default()).await;
+        }
+        for crd in crds() {
             wait_gone(&api, &crd.name_any(), PATIENCE).await?;
         }
         Ok(())

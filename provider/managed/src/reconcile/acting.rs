@@ -42,13 +42,11 @@ where
     ///
     /// On a new object that waits for the look after the first status: a whole composite is made at
     /// once, every write to one of its resources runs its pipeline, and Crossplane stops listening to
-    /// a composite after a hundred. Names are deterministic, so nothing depends on the mark, unless
-    /// another shard may wait for it.
+    /// a composite after a hundred. Names are deterministic, so nothing depends on the mark.
     fn owes_success(&self) -> bool {
         let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
         let status = self.object.status.as_ref();
-        let is_new = status.is_none_or(|status| status.observed_generation.is_none());
-        (!is_new || self.has_to_sign())
+        status.is_some_and(|status| status.observed_generation.is_some())
             && at(CREATE_PENDING).max(at(CREATE_FAILED)) > at(CREATE_SUCCEEDED)
     }
 
@@ -101,7 +99,10 @@ where
             .change(Operation::Create, name, None, session.create(&first))
             .await;
         match created {
-            Ok(details) => self.publish(&mut desired, &details).await?,
+            Ok(details) => {
+                self.publish(&mut desired, &details).await?;
+                self.sign_off().await?;
+            }
             Err(error @ ExternalError::UnknownOutcome(_)) => {
                 return Err(Stop::Failed(Stage::Create, error));
             }

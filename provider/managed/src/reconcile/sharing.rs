@@ -6,11 +6,11 @@
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Budget, Pass, Stop};
+use super::{AWAITING, Budget, Pass, Stop};
 use crate::{
     condition::Claim,
     event::Occurrence,
-    external::{Connector, ExternalClient, ExternalError},
+    external::{Connector, ExternalClient},
     kind::Kind,
     outcome::Outcome,
     persist::Changes,
@@ -40,28 +40,31 @@ where
         }
     }
 
-    /// Ends the pass while a create of another shard may be under way.
-    pub(super) fn let_other_shard_finish(&self) -> Result<(), Stop> {
-        let Some(other) = self.other_shard() else {
-            return Ok(());
-        };
-        let Some(since) = self.unfinished_create() else {
-            return Ok(());
-        };
+    /// Marks the end of a create at once, for the shard that may have the resource by now. Without other
+    /// shards it can wait for a write that is due anyway.
+    pub(super) async fn sign_off(&mut self) -> Result<(), Stop> {
+        if self.has_to_sign() {
+            self.record(CREATE_SUCCEEDED).await?;
+        }
+        Ok(())
+    }
+
+    /// How the pass ends while a create of another shard may be under way.
+    pub(super) fn after_other_shard(&self) -> Option<Outcome<K>> {
+        let other = self.other_shard()?;
+        let since = self.unfinished_create()?;
         let longest = Budget::longest(self.controller.runtime.options.timeout);
         if self.now.duration_since(since).unsigned_abs() >= longest {
-            return Ok(());
+            return None;
         }
-        let cause = format!("shard {other} has begun to create it at {since:.0}");
-        let remedy = format!(
-            "nothing to do, this shard goes on when that has ended, and after {} s at the latest",
+        let message = format!(
+            "shard {other} has begun to create it at {since:.0}; nothing to do, this shard goes on when that has ended, and after {} s at the latest",
             longest.as_secs()
         );
-        Err(Stop::Awaiting(ExternalError::blocked(
-            format!("shard {other}"),
-            cause,
-            remedy,
-        )))
+        Some(Outcome::new(
+            Wake::After(AWAITING),
+            vec![Claim::failed(message)],
+        ))
     }
 
     /// Who has signed the last create, if it was somebody else. Where there is one shard, nobody signs.
