@@ -15,8 +15,9 @@ mod subject;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::figures::{Figures, Machine};
 use crate::paths::Paths;
@@ -55,9 +56,10 @@ impl Wish {
 pub(crate) async fn runtime(paths: &Paths, wish: &Wish) -> anyhow::Result<()> {
     let testbed = Testbed::shared().await?;
     let mut figures = Figures::of(Machine::this()?);
+    subject::end_left_behind(paths).await?;
     let measured = tokio::select! {
         measured = measure(&testbed, paths, wish, &mut figures) => measured,
-        pressed = tokio::signal::ctrl_c() => pressed.context("cannot wait for Ctrl-C"),
+        stopped = asked_to_stop() => stopped,
     };
     // Whoever was in the middle of something has left it behind.
     let cleared = async {
@@ -90,6 +92,15 @@ async fn measure(
         roles::measure(testbed, paths, &wish.roles, &mut figures.roles).await?;
     }
     Ok(())
+}
+
+async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("cannot wait for Ctrl-C")?,
+        _ = terminate.recv() => {}
+    }
+    bail!("stopped before the end: what was measured so far is written down")
 }
 
 fn write(figures: &Figures) -> anyhow::Result<PathBuf> {

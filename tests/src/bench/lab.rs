@@ -105,7 +105,10 @@ impl Measurement<'_> {
         wait_for(
             "every resource to be looked at again",
             PATIENCE,
-            async || Ok(looks.count() >= all),
+            async || {
+                subject.cost()?;
+                Ok(looks.count() >= all)
+            },
         )
         .await?;
         scale.restart_seconds = restarted.elapsed().as_secs_f64();

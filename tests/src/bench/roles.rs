@@ -18,6 +18,8 @@ use crate::story::Stage;
 use crate::{HostProvider, Postgres, Session, Testbed};
 
 const NAMESPACE: &str = "bench-roles";
+/// After this long every Role has had its second look.
+const SECOND_LOOK: Duration = Duration::from_secs(66);
 /// Longer than a poll, so that every Role is looked at while nothing happens.
 const AT_REST: Duration = Duration::from_secs(75);
 /// A run that takes longer is ended, and its figures say how far it came.
@@ -126,7 +128,7 @@ async fn rest(
 ) -> anyhow::Result<()> {
     say("at rest");
     // The look after the first one writes once more.
-    tokio::time::sleep(AT_REST).await;
+    tokio::time::sleep(SECOND_LOOK).await;
     let client = testbed.client();
     let (before, cost) = (Writes::so_far(&client).await?, subject.cost()?);
     let watch = Sessions::watch(postgres).await?;

@@ -5,11 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::Signal;
 
-use crate::{HostProcess, Testbed};
+use crate::paths::Paths;
+use crate::process::Running;
+use crate::{HostProcess, Testbed, host_process};
 
 /// How many ticks of `/proc/PID/stat` make a second.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How the names of these processes begin.
+const PREFIX: &str = "bench-";
 
 /// A provider as a process of this machine, with the administrator's rights.
 pub(super) struct Subject(HostProcess);
@@ -33,7 +39,8 @@ impl Subject {
         argv.extend_from_slice(arguments);
         let kubeconfig = testbed.kubeconfig().display().to_string();
         let env = BTreeMap::from([("KUBECONFIG".to_owned(), kubeconfig)]);
-        testbed.run_host_process(name, &argv, env).map(Self)
+        let name = format!("{PREFIX}{name}");
+        testbed.run_host_process(&name, &argv, env).map(Self)
     }
 
     /// What it has used since it was started.
@@ -45,6 +52,18 @@ impl Subject {
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         self.0.terminate(Duration::from_secs(40)).await
     }
+}
+
+/// Ends the processes of a bench that was killed.
+pub(super) async fn end_left_behind(paths: &Paths) -> anyhow::Result<()> {
+    let prefix = format!("{}{PREFIX}", host_process::PREFIX);
+    for running in Running::all(paths) {
+        if running.server.name.starts_with(&prefix) {
+            running.stop(Signal::KILL, Duration::from_secs(5)).await?;
+            running.forget(paths);
+        }
+    }
+    Ok(())
 }
 
 /// What a process has used since it was started.
