@@ -117,8 +117,15 @@ impl Population {
 
     /// Deletes all and waits until they are gone.
     pub(super) async fn delete_all(&self) -> anyhow::Result<()> {
-        let (delete, all) = (DeleteParams::default(), ListParams::default());
-        self.api().delete_collection(&delete, &all).await?;
+        let (api, params) = (&self.api(), &DeleteParams::default());
+        let all = api.list_metadata(&ListParams::default()).await?;
+        // One by one: the API server ends a request for the whole collection after a minute.
+        let deletes = all.items.iter().map(|one| async move {
+            let deleted = api.delete(&one.name_any(), params).await;
+            deleted.map(drop)
+        });
+        let deletes = stream::iter(deletes).buffer_unordered(AT_ONCE);
+        deletes.try_collect::<()>().await?;
         let one = ListParams::default().limit(1);
         wait_for("all to be deleted", Duration::from_secs(900), async || {
             Ok(self.api().list_metadata(&one).await?.items.is_empty())
