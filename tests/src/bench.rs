@@ -13,6 +13,7 @@ mod population;
 mod roles;
 mod subject;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -37,10 +38,10 @@ pub(crate) enum Part {
 pub(crate) struct Wish {
     /// How many resources the runtime gets.
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
-    resources: Vec<usize>,
+    resources: Vec<u32>,
     /// How many Roles the providers for `PostgreSQL` get.
     #[arg(long, value_delimiter = ',', default_value = "500,1000")]
-    roles: Vec<usize>,
+    roles: Vec<u32>,
     /// Measure this part only.
     #[arg(long)]
     only: Option<Part>,
@@ -69,8 +70,8 @@ pub(crate) async fn runtime(paths: &Paths, wish: &Wish) -> anyhow::Result<()> {
     };
     let cleared = cleared.await.context("cannot clear up");
     let file = write(&figures)?;
-    println!("{}", figures.table());
-    println!("written to {}", file.display());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}\nwritten to {}", figures.table(), file.display())?;
     measured.and(cleared)
 }
 

@@ -70,7 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Logs { name } => logs(&paths, name.as_deref()),
         Action::Bench {
             what: Bench::Runtime(wish),
-        } => bench::runtime(&paths, &wish).await,
+        } => Box::pin(bench::runtime(&paths, &wish)).await,
         Action::Build => build(&paths).await,
     }
 }

@@ -3,7 +3,7 @@
 //! Every process watches everything, because references lead to any resource, and manages its share:
 //! by a stable hash of the UID, or by the label [`SHARD`]. A resource may change hands at any time, by
 //! its label or when processes start with another count; a create that one shard has begun is signed,
-//! and the next waits for its end. See [`crate::reconcile`].
+//! and the next waits for its end.
 
 use kube::ResourceExt;
 

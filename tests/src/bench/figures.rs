@@ -30,8 +30,8 @@ pub(super) struct Machine {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Scale {
-    pub(super) resources: usize,
-    pub(super) ready: usize,
+    pub(super) resources: u32,
+    pub(super) ready: u32,
     pub(super) ready_seconds: f64,
     pub(super) writes_per_resource: f64,
     pub(super) events_per_resource: f64,
@@ -39,7 +39,7 @@ pub(super) struct Scale {
     pub(super) resident_mib: f64,
     pub(super) resident_after_restart_mib: f64,
     pub(super) looks_at_rest: u64,
-    pub(super) writes_at_rest: u64,
+    pub(super) writes_at_rest: f64,
     pub(super) cpu_percent_at_rest: f64,
     pub(super) first_look_at_rest: Latency,
     pub(super) first_look_after_restart: Latency,
@@ -53,16 +53,16 @@ pub(super) struct Scale {
 pub(super) struct Roles {
     pub(super) provider: &'static str,
     pub(super) flags: String,
-    pub(super) roles: usize,
-    pub(super) ready: usize,
+    pub(super) count: u32,
+    pub(super) ready: u32,
     pub(super) ready_seconds: f64,
     pub(super) writes_per_role: f64,
-    pub(super) sessions_at_once: i64,
-    pub(super) sessions_opened: i64,
+    pub(super) sessions_at_once: i32,
+    pub(super) sessions_opened: i32,
     pub(super) cpu_seconds: f64,
     pub(super) resident_mib: f64,
-    pub(super) sessions_opened_at_rest: i64,
-    pub(super) writes_at_rest: u64,
+    pub(super) sessions_opened_at_rest: i32,
+    pub(super) writes_at_rest: f64,
     pub(super) cpu_percent_at_rest: f64,
 }
 
@@ -145,7 +145,7 @@ impl Figures {
             one.looks_at_rest.to_string()
         });
         row("at rest for 75 s: API writes", &|one| {
-            one.writes_at_rest.to_string()
+            format!("{:.0}", one.writes_at_rest)
         });
         row("at rest: CPU, % of one processor", &|one| {
             format!("{:.1}", one.cpu_percent_at_rest)
@@ -169,7 +169,7 @@ impl Figures {
         for one in &self.roles {
             let _never_fails = writeln!(text, "\n{}", one.describe());
             let ours = self.roles.iter().find(|ours| {
-                ours.provider != one.provider && ours.provider == OURS && ours.roles == one.roles
+                ours.provider != one.provider && ours.provider == OURS && ours.count == one.count
             });
             if let Some(ours) = ours {
                 let _never_fails = writeln!(text, "  times ours: {}", one.times(ours));
@@ -186,7 +186,7 @@ impl Roles {
         let Self {
             provider,
             flags,
-            roles,
+            count,
             ready,
             ready_seconds,
             writes_per_role,
@@ -199,10 +199,10 @@ impl Roles {
             cpu_percent_at_rest,
         } = self;
         format!(
-            "{provider} {flags}: {ready} of {roles} Roles Ready after {ready_seconds:.1} s\n  \
+            "{provider} {flags}: {ready} of {count} Roles Ready after {ready_seconds:.1} s\n  \
              API writes per Role {writes_per_role:.2}, PostgreSQL sessions {sessions_at_once} at once and \
              {sessions_opened} opened, CPU {cpu_seconds:.1} s, memory {resident_mib:.1} MiB\n  \
-             at rest for 75 s: {sessions_opened_at_rest} sessions opened, {writes_at_rest} API writes, CPU \
+             at rest for 75 s: {sessions_opened_at_rest} sessions opened, {writes_at_rest:.0} API writes, CPU \
              {cpu_percent_at_rest:.1} % of one processor"
         )
     }
@@ -219,7 +219,10 @@ impl Roles {
             "time {}, API writes {}, sessions opened {}, CPU {}, memory {}",
             times(self.ready_seconds, ours.ready_seconds),
             times(self.writes_per_role, ours.writes_per_role),
-            times(self.sessions_opened as f64, ours.sessions_opened as f64),
+            times(
+                f64::from(self.sessions_opened),
+                f64::from(ours.sessions_opened)
+            ),
             times(self.cpu_seconds, ours.cpu_seconds),
             times(self.resident_mib, ours.resident_mib),
         )

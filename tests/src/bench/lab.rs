@@ -46,15 +46,11 @@ struct Measurement<'a> {
     /// For shelf and looks.
     directory: PathBuf,
     population: Population,
-    count: usize,
+    count: u32,
 }
 
 /// Measures with so many resources.
-pub(super) async fn measure(
-    testbed: &Testbed,
-    paths: &Paths,
-    count: usize,
-) -> anyhow::Result<Scale> {
+pub(super) async fn measure(testbed: &Testbed, paths: &Paths, count: u32) -> anyhow::Result<Scale> {
     let program = build().await?;
     let directory = paths.state("bench");
     clear(testbed).await?;
@@ -100,7 +96,7 @@ impl Measurement<'_> {
         let restarted = Instant::now();
         let (subject, looks) = self.start("second")?;
         scale.first_look_after_restart = looks.of_new("backlog", create).await?;
-        let all = self.count + scale.first_look_at_rest.samples;
+        let all = usize::try_from(self.count)? + scale.first_look_at_rest.samples;
         let all = all + scale.first_look_after_restart.samples;
         wait_for(
             "every resource to be looked at again",
@@ -143,13 +139,13 @@ impl Measurement<'_> {
         scale.ready_seconds = started.elapsed().as_secs_f64();
         let (after, used) = (Writes::so_far(&client).await?, subject.cost()?);
         let writes = after.since(&before);
-        let per_resource = |writes: u64| writes as f64 / self.count as f64;
+        let per_resource = |writes: f64| writes / f64::from(self.count);
         // The bench's own create of each is not the provider's.
-        let own = self.count as u64;
-        scale.writes_per_resource = per_resource(writes.of(&WRITTEN).saturating_sub(own));
+        let own = f64::from(self.count);
+        scale.writes_per_resource = per_resource(writes.of(&WRITTEN) - own);
         scale.events_per_resource = per_resource(writes.of(&["events"]));
         let seconds = used.cpu_seconds - cost.cpu_seconds;
-        scale.cpu_seconds_per_1000 = seconds * 1_000.0 / self.count as f64;
+        scale.cpu_seconds_per_1000 = seconds * 1_000.0 / f64::from(self.count);
         Ok(())
     }
 
@@ -175,8 +171,7 @@ impl Measurement<'_> {
 
     /// As long as the second look at everything takes, at a hundred per second.
     fn settling(&self) -> Duration {
-        Duration::from_secs(75)
-            + Duration::from_millis(10) * u32::try_from(self.count).unwrap_or(u32::MAX)
+        Duration::from_secs(75) + Duration::from_millis(10) * self.count
     }
 
     fn start(&self, which: &str) -> anyhow::Result<(Subject, Looks)> {

@@ -78,14 +78,10 @@ impl Population {
     }
 
     /// Waits until so many are Ready; how many were at the end of the patience.
-    pub(super) async fn until_ready(
-        &self,
-        count: usize,
-        patience: Duration,
-    ) -> anyhow::Result<usize> {
+    pub(super) async fn until_ready(&self, count: u32, patience: Duration) -> anyhow::Result<u32> {
         let until = Instant::now() + patience;
         let mut ready = HashSet::new();
-        while ready.len() < count && Instant::now() < until {
+        while u32::try_from(ready.len())? < count && Instant::now() < until {
             let list = self.api().list(&ListParams::default()).await?;
             ready.extend(
                 list.items
@@ -99,7 +95,7 @@ impl Population {
                 .watch(&WatchParams::default().timeout(60), &version)
                 .await?;
             pin_mut!(events);
-            while ready.len() < count {
+            while u32::try_from(ready.len())? < count {
                 match timeout_at(until, events.next()).await {
                     Ok(Some(Ok(WatchEvent::Added(one) | WatchEvent::Modified(one)))) => {
                         if is_ready(&one) {
@@ -112,7 +108,7 @@ impl Population {
                 }
             }
         }
-        Ok(ready.len())
+        Ok(u32::try_from(ready.len())?)
     }
 
     /// Deletes all and waits until they are gone.

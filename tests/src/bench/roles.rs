@@ -1,7 +1,7 @@
 //! Roles in the same `PostgreSQL`, by our provider and by provider-sql.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -32,7 +32,7 @@ const RATE: &str = "--max-reconcile-rate=100";
 pub(super) async fn measure(
     testbed: &Testbed,
     paths: &Paths,
-    counts: &[usize],
+    counts: &[u32],
     figures: &mut Vec<Roles>,
 ) -> anyhow::Result<()> {
     let stage = Stage::alone(Flavour::Namespaced, "bench").await?;
@@ -61,7 +61,7 @@ async fn one(
     postgres: &Postgres,
     contender: &Contender,
     flags: &[String],
-    count: usize,
+    count: u32,
 ) -> anyhow::Result<Roles> {
     let population = Population::new(
         testbed.client(),
@@ -77,7 +77,7 @@ async fn one(
     let mut roles = Roles {
         provider: contender.name,
         flags: flags.join(" "),
-        roles: count,
+        count,
         ..Roles::default()
     };
     let watch = Sessions::watch(postgres).await?;
@@ -95,7 +95,7 @@ async fn fill(
     contender: &Contender,
     roles: &mut Roles,
 ) -> anyhow::Result<()> {
-    let (client, count) = (testbed.client(), roles.roles);
+    let (client, count) = (testbed.client(), roles.count);
     let names: Vec<_> = (0..count)
         .map(|number| format!("bench-role-{number}"))
         .collect();
@@ -113,7 +113,7 @@ async fn fill(
     let writes = after
         .since(&before)
         .of(&written.each_ref().map(String::as_str));
-    roles.writes_per_role = writes.saturating_sub(count as u64) as f64 / count as f64;
+    roles.writes_per_role = writes / f64::from(count) - 1.0;
     roles.cpu_seconds = used.cpu_seconds - cost.cpu_seconds;
     roles.resident_mib = used.resident_mib;
     Ok(())
@@ -146,9 +146,9 @@ async fn rest(
 
 /// Counts the sessions of others.
 struct Sessions {
-    most: Arc<AtomicI64>,
+    most: Arc<AtomicI32>,
     is_over: Arc<AtomicBool>,
-    sampling: JoinHandle<anyhow::Result<i64>>,
+    sampling: JoinHandle<anyhow::Result<i32>>,
 }
 
 impl Sessions {
@@ -157,7 +157,7 @@ impl Sessions {
         let session = postgres.superuser("postgres").await?;
         let before = opened(&session).await?;
         let (most, is_over) = (
-            Arc::new(AtomicI64::new(0)),
+            Arc::new(AtomicI32::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
         let (highest, over) = (Arc::clone(&most), Arc::clone(&is_over));
@@ -176,22 +176,22 @@ impl Sessions {
     }
 
     /// How many there were at once, and how many were opened.
-    async fn end(self) -> anyhow::Result<(i64, i64)> {
+    async fn end(self) -> anyhow::Result<(i32, i32)> {
         self.is_over.store(true, Ordering::Relaxed);
         let opened = self.sampling.await??;
         Ok((self.most.load(Ordering::Relaxed), opened))
     }
 }
 
-async fn at_once(session: &Session) -> anyhow::Result<i64> {
-    let others = "select count(*) from pg_stat_activity \
+async fn at_once(session: &Session) -> anyhow::Result<i32> {
+    let others = "select count(*)::int from pg_stat_activity \
                   where backend_type = 'client backend' and application_name <> 'testbed'";
     Ok(session.query_one(others, &[]).await?.get(0))
 }
 
 /// Sessions since the statistics began, in every database; those that are still open count once they report.
-async fn opened(session: &Session) -> anyhow::Result<i64> {
-    let sum = "select sum(sessions)::bigint from pg_stat_database";
+async fn opened(session: &Session) -> anyhow::Result<i32> {
+    let sum = "select sum(sessions)::int from pg_stat_database";
     Ok(session.query_one(sum, &[]).await?.get(0))
 }
 

@@ -110,7 +110,7 @@ async fn the_lease_is_handed_over_at_once_on_a_stop_and_after_its_time_on_a_kill
     // It was renewed less than three seconds before. Nobody may have it before it has run out.
     let lease = Duration::from_secs(60);
     ensure!(
-        taken_over > lease - Duration::from_secs(3),
+        taken_over + Duration::from_secs(3) > lease,
         "{taken_over:?}"
     );
     ensure!(

@@ -6,7 +6,14 @@
 mod item;
 mod shelf;
 
-use std::{error::Error, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Parser;
 use managed::{
@@ -57,9 +64,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn print_crds() -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
     let [namespaced, cluster, usages] = crd::configs::<Settings>();
     for crd in [namespaced, cluster, usages, crd::managed::<Item>()] {
-        println!("{}", serde_json::to_string(&crd)?);
+        writeln!(out, "{}", serde_json::to_string(&crd)?)?;
     }
     Ok(())
 }

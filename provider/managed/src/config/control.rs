@@ -252,13 +252,11 @@ where
     /// True when the server answers and did not the last time this process asked.
     fn answers_again(&self, id: &ConfigId, probed: &Result<Diagnosis, ExternalError>) -> bool {
         let mut silent = self.silent.lock().expect("no panic while held");
-        match probed {
-            Ok(_) => silent.remove(id),
-            Err(_) => {
-                silent.insert(id.clone());
-                false
-            }
+        if probed.is_ok() {
+            return silent.remove(id);
         }
+        silent.insert(id.clone());
+        false
     }
 }
 
