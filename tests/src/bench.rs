@@ -5,6 +5,7 @@
 //! written to a file; nothing fails because a figure is bad. docs/benchmarks.md says what each one means.
 
 mod api_server;
+mod conditions;
 mod contender;
 mod figures;
 mod lab;
@@ -12,17 +13,18 @@ mod looks;
 mod population;
 mod roles;
 mod subject;
+mod table;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::figures::{Figures, Machine};
+use self::conditions::Conditions;
+use self::figures::Figures;
 use crate::paths::Paths;
-use crate::{Testbed, Turn, paths, product};
+use crate::{Testbed, Turn, cli, paths, product};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -38,10 +40,10 @@ pub(crate) enum Part {
 pub(crate) struct Wish {
     /// How many resources the runtime gets.
     #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
-    resources: Vec<u32>,
+    resources: Vec<usize>,
     /// How many Roles the providers for `PostgreSQL` get.
     #[arg(long, value_delimiter = ',', default_value = "500,1000")]
-    roles: Vec<u32>,
+    roles: Vec<usize>,
     /// Measure this part only.
     #[arg(long)]
     only: Option<Part>,
@@ -56,7 +58,7 @@ impl Wish {
 /// Measures, prints and writes down what it has, also when something failed or Ctrl-C was pressed.
 pub(crate) async fn runtime(paths: &Paths, wish: &Wish) -> anyhow::Result<()> {
     let testbed = Testbed::shared().await?;
-    let mut figures = Figures::of(Machine::this()?);
+    let mut figures = Figures::under(Conditions::found(&testbed).await?);
     subject::end_left_behind(paths).await?;
     let measured = tokio::select! {
         measured = measure(&testbed, paths, wish, &mut figures) => measured,
@@ -64,14 +66,17 @@ pub(crate) async fn runtime(paths: &Paths, wish: &Wish) -> anyhow::Result<()> {
     };
     // Whoever was in the middle of something has left it behind.
     let cleared = async {
-        lab::clear(&testbed).await?;
+        lab::clear(&testbed, paths).await?;
         roles::clear(&testbed).await?;
         contender::remove_theirs(&testbed).await
     };
     let cleared = cleared.await.context("cannot clear up");
     let file = write(&figures)?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}\nwritten to {}", figures.table(), file.display())?;
+    cli::print(&format!(
+        "{}\nwritten to {}\n",
+        figures.table(),
+        file.display()
+    ))?;
     measured.and(cleared)
 }
 
@@ -84,9 +89,7 @@ async fn measure(
     if wish.includes(Part::Runtime) {
         let _turn = Turn::alone(testbed).await?;
         for count in &wish.resources {
-            figures
-                .scale
-                .push(lab::measure(testbed, paths, *count).await?);
+            lab::measure(testbed, paths, *count, &mut figures.scale).await?;
         }
     }
     if wish.includes(Part::Postgresql) {

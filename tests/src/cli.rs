@@ -154,7 +154,7 @@ fn log_names(paths: &Paths) -> anyhow::Result<String> {
     Ok(names.concat())
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .context("cannot write to standard output")

@@ -102,6 +102,15 @@ const PROVIDER_SQL: GoTool = GoTool {
     files: Some(("github.com/crossplane-contrib/provider-sql", "package/crds")),
 };
 
+/// The version of provider-sql that is pinned.
+pub(crate) fn provider_sql_version() -> &'static str {
+    let pinned = include_str!("../tools/provider-sql/go.mod");
+    let module = "github.com/crossplane-contrib/provider-sql ";
+    let line = pinned.split_once(module).map(|(_, rest)| rest);
+    line.and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or("of unknown version")
+}
+
 /// provider-sql and the directory with its CRDs. Only the benchmark needs it.
 pub(crate) async fn provider_sql(paths: &Paths) -> anyhow::Result<(PathBuf, PathBuf)> {
     let built = GoBuilder::new(paths).await?.build(&PROVIDER_SQL).await?;

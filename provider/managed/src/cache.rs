@@ -25,8 +25,10 @@ impl<T> Default for Cache<T> {
 
 impl<T: Resource> Cache<T> {
     /// Takes over an object unless a fresher one is known. Returns what was known before, and
-    /// whether the object was taken over.
-    pub(crate) fn insert(&self, object: T) -> (Option<Arc<T>>, bool) {
+    /// whether the object was taken over. Which manager owns which field is never read and would take
+    /// most of the memory.
+    pub(crate) fn insert(&self, mut object: T) -> (Option<Arc<T>>, bool) {
+        object.meta_mut().managed_fields = None;
         let name = name_of(&object);
         let mut objects = self.0.write().expect("no panic while held");
         let before = objects.get(&name).cloned();
@@ -84,7 +86,9 @@ fn version<T: Resource>(object: &T) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::Secret;
+    use k8s_openapi::{
+        api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
+    };
 
     use super::*;
 
@@ -93,6 +97,15 @@ mod tests {
         secret.metadata.name = Some("a".into());
         secret.metadata.resource_version = Some(version.into());
         secret
+    }
+
+    #[test]
+    fn who_manages_which_field_takes_no_memory() {
+        let cache = Cache::default();
+        let mut object = secret("1");
+        object.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
+        cache.insert(object);
+        assert_eq!(cache.get("", "a").unwrap().metadata.managed_fields, None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use kube::Api;
 use tracing::debug;
 
-use self::watch::{Wanted, stripped};
+use self::watch::Wanted;
 use crate::{
     cache::{Cache, name_of},
     config::session::Configs,
@@ -76,7 +76,7 @@ where
     /// Takes over the answer to a write that was conditional on what we had read.
     pub(crate) fn adopt_own(&self, object: ManagedResource<K>) -> Arc<ManagedResource<K>> {
         let (namespace, name) = name_of(&object);
-        self.cache.insert(stripped(object));
+        self.cache.insert(object);
         self.cache.get(&namespace, &name).expect("just inserted")
     }
 
@@ -94,7 +94,7 @@ where
     pub(crate) async fn refresh(&self, key: &Key) {
         let api = self.api(&key.namespace);
         match tokio::time::timeout(FOR_A_READ, api.get_opt(&key.name)).await {
-            Ok(Ok(Some(object))) => drop(self.cache.insert(stripped(object))),
+            Ok(Ok(Some(object))) => drop(self.cache.insert(object)),
             Ok(Ok(None)) => drop(self.cache.remove(&key.namespace, &key.name)),
             Ok(Err(error)) => debug!(%error, name = key.name, "cannot read the object again"),
             Err(_) => debug!(name = key.name, "the object was not read again in time"),

@@ -9,9 +9,9 @@ const COUNTER: &str = "apiserver_request_total{";
 const WRITES: [&str; 5] = ["APPLY", "DELETE", "PATCH", "POST", "PUT"];
 
 /// How many writes each resource has seen, by plural and group such as `roles.postgresql.pnats.cloud`; the
-/// status counts too. Counters are floating point numbers.
+/// status counts too.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Writes(BTreeMap<String, f64>);
+pub(super) struct Writes(BTreeMap<String, u64>);
 
 impl Writes {
     /// Since the API server was started.
@@ -43,7 +43,7 @@ impl Writes {
     }
 
     /// Those of these resources together.
-    pub(super) fn of(&self, resources: &[&str]) -> f64 {
+    pub(super) fn of(&self, resources: &[&str]) -> u64 {
         let counts = resources
             .iter()
             .filter_map(|resource| self.0.get(*resource));
@@ -52,7 +52,7 @@ impl Writes {
 }
 
 /// The resource and the count of a line that counts writes.
-fn write(line: &str) -> Option<(String, f64)> {
+fn write(line: &str) -> Option<(String, u64)> {
     let (labels, count) = line.strip_prefix(COUNTER)?.rsplit_once("} ")?;
     let label = |name: &str| {
         let start = format!("{name}=\"");
@@ -70,7 +70,18 @@ fn write(line: &str) -> Option<(String, f64)> {
         "" => resource.to_owned(),
         group => format!("{resource}.{group}"),
     };
-    Some((name, count.parse().ok()?))
+    Some((name, whole(count)?))
+}
+
+/// A counter is a floating point number in the text, and whole.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counters are whole and do not go below zero"
+)]
+fn whole(count: &str) -> Option<u64> {
+    let count: f64 = count.parse().ok()?;
+    Some(count.round() as u64)
 }
 
 #[cfg(test)]
@@ -86,17 +97,8 @@ apiserver_request_total{code="200",component="apiserver",dry_run="",group="a.org
 apiserver_request_total{code="201",component="apiserver",dry_run="",group="",resource="secrets",scope="resource",subresource="",verb="POST",version="v1"} 1e+06
 "#;
         let writes = Writes::read(text);
-        assert_eq!(writes.of(&["items.a.org"]).to_string(), "7");
-        assert_eq!(
-            writes.of(&["items.a.org", "secrets"]).to_string(),
-            "1000007"
-        );
-        assert_eq!(
-            writes
-                .since(&Writes::read(text))
-                .of(&["secrets"])
-                .to_string(),
-            "0"
-        );
+        assert_eq!(writes.of(&["items.a.org"]), 7);
+        assert_eq!(writes.of(&["items.a.org", "secrets"]), 1_000_007);
+        assert_eq!(writes.since(&Writes::read(text)).of(&["secrets"]), 0);
     }
 }

@@ -8,13 +8,14 @@ use kube::api::{ApiResource, DeleteParams, GroupVersionKind, ListParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::figures::OURS;
 use super::subject::Subject;
 use crate::network::ADDRESS;
 use crate::paths::Paths;
 use crate::tools::provider_sql;
 use crate::{Postgres, Testbed, product};
 
+/// How our provider is called in the figures.
+pub(super) const OURS: &str = "provider-tenancy";
 const THEIRS: &str = "provider-sql";
 const SECRET: &str = "postgres";
 
@@ -51,7 +52,7 @@ impl Contender {
         }
     }
 
-    /// provider-sql with its CRDs, built from its Go module. It polls every minute, as ours does.
+    /// provider-sql with its CRDs, built from its Go module.
     pub(super) async fn theirs(testbed: &Testbed, paths: &Paths) -> anyhow::Result<Self> {
         let (program, crds) = provider_sql(paths).await?;
         let crds = crds.display().to_string();
@@ -68,7 +69,7 @@ impl Contender {
         Ok(Self {
             name: THEIRS,
             program,
-            flags: &["--poll=1m", "--metrics-bind-address=127.0.0.1:18098"],
+            flags: &["--metrics-bind-address=127.0.0.1:18098"],
             group: "postgresql.sql.m.crossplane.io",
             role: their_role,
             config: json!({
@@ -85,7 +86,13 @@ impl Contender {
     pub(super) fn start(&self, testbed: &Testbed, flags: &[String]) -> anyhow::Result<Subject> {
         let own = self.flags.iter().map(|flag| (*flag).to_owned());
         let arguments: Vec<_> = own.chain(flags.iter().cloned()).collect();
-        Subject::start(testbed, self.name, &self.program, &arguments)
+        Subject::start(
+            testbed,
+            testbed.kubeconfig(),
+            self.name,
+            &self.program,
+            &arguments,
+        )
     }
 
     /// Gives it the server, in the namespace.
@@ -129,7 +136,7 @@ impl Contender {
 
 fn our_role(name: &str) -> Value {
     json!({
-        "forProvider": {"login": true},
+        "forProvider": {"privileges": {"login": true}},
         "providerConfigRef": {"kind": "ProviderConfig", "name": "default"},
         "writeConnectionSecretToRef": {"name": name},
     })

@@ -35,6 +35,16 @@ impl Looks {
         std::fs::read_dir(&self.0).map_or(0, Iterator::count)
     }
 
+    /// When it had looked for all but those whose names begin like this.
+    pub(super) fn last_beside(&self, prefix: &str) -> Option<SystemTime> {
+        let entries = std::fs::read_dir(&self.0).ok()?.flatten();
+        let others =
+            entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with(prefix));
+        others
+            .filter_map(|entry| entry.metadata().ok()?.modified().ok())
+            .max()
+    }
+
     /// Creates resources one after the other, and tells how long each waited for its first look.
     pub(super) async fn of_new(
         &self,

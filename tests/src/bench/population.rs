@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, pin_mut, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{
@@ -78,10 +79,14 @@ impl Population {
     }
 
     /// Waits until so many are Ready; how many were at the end of the patience.
-    pub(super) async fn until_ready(&self, count: u32, patience: Duration) -> anyhow::Result<u32> {
+    pub(super) async fn until_ready(
+        &self,
+        count: usize,
+        patience: Duration,
+    ) -> anyhow::Result<usize> {
         let until = Instant::now() + patience;
         let mut ready = HashSet::new();
-        while u32::try_from(ready.len())? < count && Instant::now() < until {
+        while ready.len() < count && Instant::now() < until {
             let list = self.api().list(&ListParams::default()).await?;
             ready.extend(
                 list.items
@@ -95,7 +100,7 @@ impl Population {
                 .watch(&WatchParams::default().timeout(60), &version)
                 .await?;
             pin_mut!(events);
-            while u32::try_from(ready.len())? < count {
+            while ready.len() < count {
                 match timeout_at(until, events.next()).await {
                     Ok(Some(Ok(WatchEvent::Added(one) | WatchEvent::Modified(one)))) => {
                         if is_ready(&one) {
@@ -108,20 +113,20 @@ impl Population {
                 }
             }
         }
-        Ok(u32::try_from(ready.len())?)
+        Ok(ready.len())
     }
 
     /// Deletes all and waits until they are gone.
     pub(super) async fn delete_all(&self) -> anyhow::Result<()> {
-        let (api, params) = (&self.api(), &DeleteParams::default());
-        let all = api.list_metadata(&ListParams::default()).await?;
-        // One by one: the API server ends a request for the whole collection after a minute.
-        let deletes = all.items.iter().map(|one| async move {
-            let deleted = api.delete(&one.name_any(), params).await;
-            deleted.map(drop)
-        });
+        // One by one: a request for ten thousand takes longer than the API server gives it.
+        let (api, all) = (&self.api(), ListParams::default());
+        let left = api.list_metadata(&all).await?;
+        let deletes = left
+            .items
+            .iter()
+            .map(async |one| api.delete(&one.name_any(), &DeleteParams::default()).await);
         let deletes = stream::iter(deletes).buffer_unordered(AT_ONCE);
-        deletes.try_collect::<()>().await?;
+        deletes.try_for_each(|_| ready(Ok(()))).await?;
         let one = ListParams::default().limit(1);
         wait_for("all to be deleted", Duration::from_secs(900), async || {
             Ok(self.api().list_metadata(&one).await?.items.is_empty())

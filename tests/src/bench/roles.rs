@@ -1,14 +1,14 @@
 //! Roles in the same `PostgreSQL`, by our provider and by provider-sql.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
 use super::api_server::Writes;
 use super::contender::{self, Contender};
-use super::figures::Roles;
+use super::figures::{Roles, per};
 use super::population::{self, Population};
 use super::subject::Subject;
 use crate::paths::Paths;
@@ -18,21 +18,19 @@ use crate::story::Stage;
 use crate::{HostProvider, Postgres, Session, Testbed};
 
 const NAMESPACE: &str = "bench-roles";
-/// After this long every Role has had its second look.
-const SECOND_LOOK: Duration = Duration::from_secs(66);
-/// Longer than a poll, so that every Role is looked at while nothing happens.
-const AT_REST: Duration = Duration::from_secs(75);
+/// After this long every Role of ours has had its second look, at which it writes once more.
+const SECOND_LOOK: Duration = Duration::from_secs(70);
 /// A run that takes longer is ended, and its figures say how far it came.
 const PATIENCE: Duration = Duration::from_secs(600);
 const BETWEEN_SAMPLES: Duration = Duration::from_millis(100);
 const RATE: &str = "--max-reconcile-rate=100";
 
 /// Measures every number of Roles with ours, whose default rate is 100, and with provider-sql at its
-/// default rate and at that of ours.
+/// default rate of 10 and at that of ours.
 pub(super) async fn measure(
     testbed: &Testbed,
     paths: &Paths,
-    counts: &[u32],
+    counts: &[usize],
     figures: &mut Vec<Roles>,
 ) -> anyhow::Result<()> {
     let stage = Stage::alone(Flavour::Namespaced, "bench").await?;
@@ -61,7 +59,7 @@ async fn one(
     postgres: &Postgres,
     contender: &Contender,
     flags: &[String],
-    count: u32,
+    count: usize,
 ) -> anyhow::Result<Roles> {
     let population = Population::new(
         testbed.client(),
@@ -80,10 +78,16 @@ async fn one(
         count,
         ..Roles::default()
     };
-    let watch = Sessions::watch(postgres).await?;
-    fill(testbed, &population, &subject, contender, &mut roles).await?;
-    (roles.sessions_at_once, roles.sessions_opened) = watch.end().await?;
-    rest(testbed, postgres, &subject, contender, &mut roles).await?;
+    let sessions = Sessions::watch(postgres).await?;
+    fill(
+        testbed,
+        &population,
+        &subject,
+        contender,
+        sessions,
+        &mut roles,
+    )
+    .await?;
     subject.stop().await?;
     Ok(roles)
 }
@@ -93,6 +97,7 @@ async fn fill(
     population: &Population,
     subject: &Subject,
     contender: &Contender,
+    sessions: Sessions,
     roles: &mut Roles,
 ) -> anyhow::Result<()> {
     let (client, count) = (testbed.client(), roles.count);
@@ -108,47 +113,28 @@ async fn fill(
     created?;
     roles.ready = ready?;
     roles.ready_seconds = started.elapsed().as_secs_f64();
-    let (after, used) = (Writes::so_far(&client).await?, subject.cost()?);
-    let written = contender.written();
-    let writes = after
-        .since(&before)
-        .of(&written.each_ref().map(String::as_str));
-    roles.writes_per_role = writes / f64::from(count) - 1.0;
+    (roles.sessions_at_once, roles.sessions_opened) = sessions.end().await?;
+    let used = subject.cost()?;
     roles.cpu_seconds = used.cpu_seconds - cost.cpu_seconds;
-    roles.resident_mib = used.resident_mib;
-    Ok(())
-}
-
-async fn rest(
-    testbed: &Testbed,
-    postgres: &Postgres,
-    subject: &Subject,
-    contender: &Contender,
-    roles: &mut Roles,
-) -> anyhow::Result<()> {
-    say("at rest");
-    // The look after the first one writes once more.
+    (roles.resident_mib, roles.peak_mib) = (used.resident_mib, used.peak_mib);
+    let per_role = async || {
+        let writes = Writes::so_far(&client).await?.since(&before);
+        let written = contender.written();
+        let theirs = writes.of(&written.each_ref().map(String::as_str));
+        anyhow::Ok(per(theirs.saturating_sub(count as u64), count))
+    };
+    roles.writes_per_role_until_ready = per_role().await?;
+    say("until the second look");
     tokio::time::sleep(SECOND_LOOK).await;
-    let client = testbed.client();
-    let (before, cost) = (Writes::so_far(&client).await?, subject.cost()?);
-    let watch = Sessions::watch(postgres).await?;
-    tokio::time::sleep(AT_REST).await;
-    let (after, used) = (Writes::so_far(&client).await?, subject.cost()?);
-    let written = contender.written();
-    roles.writes_at_rest = after
-        .since(&before)
-        .of(&written.each_ref().map(String::as_str));
-    roles.sessions_opened_at_rest = watch.end().await?.1;
-    roles.cpu_percent_at_rest =
-        (used.cpu_seconds - cost.cpu_seconds) * 100.0 / AT_REST.as_secs_f64();
+    roles.writes_per_role = per_role().await?;
     Ok(())
 }
 
 /// Counts the sessions of others.
 struct Sessions {
-    most: Arc<AtomicI32>,
+    most: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
-    sampling: JoinHandle<anyhow::Result<i32>>,
+    sampling: JoinHandle<anyhow::Result<u64>>,
 }
 
 impl Sessions {
@@ -157,7 +143,7 @@ impl Sessions {
         let session = postgres.superuser("postgres").await?;
         let before = opened(&session).await?;
         let (most, is_over) = (
-            Arc::new(AtomicI32::new(0)),
+            Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
         let (highest, over) = (Arc::clone(&most), Arc::clone(&is_over));
@@ -176,23 +162,28 @@ impl Sessions {
     }
 
     /// How many there were at once, and how many were opened.
-    async fn end(self) -> anyhow::Result<(i32, i32)> {
+    async fn end(self) -> anyhow::Result<(u64, u64)> {
         self.is_over.store(true, Ordering::Relaxed);
         let opened = self.sampling.await??;
         Ok((self.most.load(Ordering::Relaxed), opened))
     }
 }
 
-async fn at_once(session: &Session) -> anyhow::Result<i32> {
-    let others = "select count(*)::int from pg_stat_activity \
+async fn at_once(session: &Session) -> anyhow::Result<u64> {
+    let others = "select count(*) from pg_stat_activity \
                   where backend_type = 'client backend' and application_name <> 'testbed'";
-    Ok(session.query_one(others, &[]).await?.get(0))
+    count(session, others).await
 }
 
 /// Sessions since the statistics began, in every database; those that are still open count once they report.
-async fn opened(session: &Session) -> anyhow::Result<i32> {
-    let sum = "select sum(sessions)::int from pg_stat_database";
-    Ok(session.query_one(sum, &[]).await?.get(0))
+async fn opened(session: &Session) -> anyhow::Result<u64> {
+    let sum = "select sum(sessions)::bigint from pg_stat_database";
+    count(session, sum).await
+}
+
+async fn count(session: &Session, query: &str) -> anyhow::Result<u64> {
+    let count: i64 = session.query_one(query, &[]).await?.get(0);
+    Ok(count.unsigned_abs())
 }
 
 /// Takes away everything that a measurement makes in the cluster and in `PostgreSQL`.

@@ -17,7 +17,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// How the names of these processes begin.
 const PREFIX: &str = "bench-";
 
-/// A provider as a process of this machine, with the administrator's rights.
+/// A provider as a process of this machine.
 pub(super) struct Subject(HostProcess);
 
 /// What a process has used.
@@ -25,19 +25,22 @@ pub(super) struct Subject(HostProcess);
 pub(super) struct Cost {
     pub(super) cpu_seconds: f64,
     pub(super) resident_mib: f64,
+    /// The most it ever had.
+    pub(super) peak_mib: f64,
 }
 
 impl Subject {
-    /// Starts a program.
+    /// Starts a program with the rights of whoever the kubeconfig logs in.
     pub(super) fn start(
         testbed: &Testbed,
+        kubeconfig: &Path,
         name: &str,
         program: &Path,
         arguments: &[String],
     ) -> anyhow::Result<Self> {
         let mut argv = vec![program.display().to_string()];
         argv.extend_from_slice(arguments);
-        let kubeconfig = testbed.kubeconfig().display().to_string();
+        let kubeconfig = kubeconfig.display().to_string();
         let env = BTreeMap::from([("KUBECONFIG".to_owned(), kubeconfig)]);
         let name = format!("{PREFIX}{name}");
         testbed.run_host_process(&name, &argv, env).map(Self)
@@ -78,11 +81,15 @@ fn cost(pid: i32) -> anyhow::Result<Cost> {
     let ticks = fields.split_whitespace().skip(11).take(2);
     let ticks: f64 = ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
     let status = read("status")?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = resident.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    let mib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+        kib.unwrap_or_default() / 1024.0
+    };
     Ok(Cost {
         cpu_seconds: ticks / TICKS_PER_SECOND,
-        resident_mib: kib.unwrap_or_default() / 1024.0,
+        resident_mib: mib("VmRSS:"),
+        peak_mib: mib("VmHWM:"),
     })
 }
 
@@ -97,6 +104,7 @@ mod tests {
         while started.elapsed() < Duration::from_millis(60) {}
         let cost = cost(own).unwrap();
         assert!(cost.resident_mib > 1.0, "{cost:?}");
+        assert!(cost.peak_mib >= cost.resident_mib, "{cost:?}");
         assert!(cost.cpu_seconds > 0.0, "{cost:?}");
     }
 }

@@ -7,12 +7,7 @@ mod item;
 mod shelf;
 
 use std::{
-    error::Error,
-    io::{self, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
+    error::Error, io, io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration,
 };
 
 use clap::Parser;
@@ -64,10 +59,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn print_crds() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     let [namespaced, cluster, usages] = crd::configs::<Settings>();
     for crd in [namespaced, cluster, usages, crd::managed::<Item>()] {
-        writeln!(out, "{}", serde_json::to_string(&crd)?)?;
+        writeln!(stdout, "{}", serde_json::to_string(&crd)?)?;
     }
     Ok(())
 }

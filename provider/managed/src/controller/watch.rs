@@ -51,7 +51,6 @@ where
 
     /// Takes over what a watch has brought. Returns its name.
     pub(crate) fn applied(&self, object: ManagedResource<K>, priority: Priority) -> Name {
-        let object = stripped(object);
         let name = name_of(&object);
         let (wanted, is_ours) = (Wanted::of(&object), self.manages(&object));
         let (version, stamp) = (
@@ -166,12 +165,6 @@ impl Wanted {
             foreign_finalizers: foreign_finalizers(object),
         }
     }
-}
-
-/// Without what takes most of the memory and is never read.
-pub(super) fn stripped<K: Kind>(mut object: ManagedResource<K>) -> ManagedResource<K> {
-    object.metadata.managed_fields = None;
-    object
 }
 
 pub(super) fn key<K: Kind>(name: &Name) -> Key {
