@@ -23,18 +23,45 @@ impl<T> Default for Cache<T> {
     }
 }
 
-impl<T: Resource> Cache<T> {
+/// What a cache keeps.
+pub(crate) trait Cached {
+    /// Namespace (empty when cluster-scoped) and name.
+    fn name(&self) -> Name;
+    /// Grows with each change of the object (Kubernetes KEP-5504).
+    fn version(&self) -> u64;
+    /// Lets go of what nobody reads.
+    fn slim(&mut self);
+}
+
+impl<T: Resource> Cached for T {
+    fn name(&self) -> Name {
+        name_of(self)
+    }
+
+    fn version(&self) -> u64 {
+        let version = self.meta().resource_version.as_deref();
+        version
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// Which manager owns which field would take most of the memory.
+    fn slim(&mut self) {
+        self.meta_mut().managed_fields = None;
+    }
+}
+
+impl<T: Cached> Cache<T> {
     /// Takes over an object unless a fresher one is known. Returns what was known before, and
-    /// whether the object was taken over. Which manager owns which field is never read and would take
-    /// most of the memory.
+    /// whether the object was taken over.
     pub(crate) fn insert(&self, mut object: T) -> (Option<Arc<T>>, bool) {
-        object.meta_mut().managed_fields = None;
-        let name = name_of(&object);
+        object.slim();
+        let name = object.name();
         let mut objects = self.0.write().expect("no panic while held");
         let before = objects.get(&name).cloned();
         let fresher = before
             .as_ref()
-            .is_none_or(|before| version(&object) >= version(before.as_ref()));
+            .is_none_or(|before| object.version() >= before.version());
         if fresher {
             objects.insert(name, Arc::new(object));
         }
@@ -72,16 +99,6 @@ pub(crate) fn name_of<T: Resource>(object: &T) -> Name {
         object.meta().namespace.clone().unwrap_or_default(),
         object.name_any(),
     )
-}
-
-/// Resource versions of one kind are integers that grow (Kubernetes KEP-5504).
-fn version<T: Resource>(object: &T) -> u64 {
-    object
-        .meta()
-        .resource_version
-        .as_deref()
-        .and_then(|version| version.parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! writes do not cause passes.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Mutex,
+    collections::HashMap,
+    sync::{Arc, Mutex},
 };
 
 use crate::{config::ConfigKind, queue::Key};
@@ -78,10 +78,11 @@ pub(crate) type Seen = HashMap<Source, String>;
 #[derive(Debug, Default)]
 pub(crate) struct Dependents(Mutex<Index>);
 
+/// Each key and each source is in memory once.
 #[derive(Debug, Default)]
 struct Index {
-    readers: HashMap<Source, HashMap<Key, String>>,
-    sources: HashMap<Key, HashSet<Source>>,
+    readers: HashMap<Arc<Source>, HashMap<Arc<Key>, Box<str>>>,
+    sources: HashMap<Arc<Key>, Box<[Arc<Source>]>>,
 }
 
 impl Dependents {
@@ -89,17 +90,8 @@ impl Dependents {
     pub(crate) fn set(&self, reader: &Key, seen: Seen) {
         let mut index = self.0.lock().expect("no panic while held");
         index.remove(reader);
-        for (source, version) in &seen {
-            index
-                .readers
-                .entry(source.clone())
-                .or_default()
-                .insert(reader.clone(), version.clone());
-        }
         if !seen.is_empty() {
-            index
-                .sources
-                .insert(reader.clone(), seen.into_keys().collect());
+            index.add(&Arc::new(reader.clone()), seen);
         }
     }
 
@@ -113,25 +105,34 @@ impl Dependents {
         let index = self.0.lock().expect("no panic while held");
         let readers = index.readers.get(source).into_iter().flatten();
         readers
-            .filter(|(_, seen)| *seen != version)
-            .map(|(reader, _)| reader.clone())
+            .filter(|(_, seen)| seen.as_ref() != version)
+            .map(|(reader, _)| Key::clone(reader))
             .collect()
     }
 
     /// All readers of a source.
     pub(crate) fn of(&self, source: &Source) -> Vec<Key> {
         let index = self.0.lock().expect("no panic while held");
-        index
-            .readers
-            .get(source)
-            .into_iter()
-            .flat_map(HashMap::keys)
-            .cloned()
-            .collect()
+        let readers = index.readers.get(source).into_iter().flatten();
+        readers.map(|(reader, _)| Key::clone(reader)).collect()
     }
 }
 
 impl Index {
+    fn add(&mut self, reader: &Arc<Key>, seen: Seen) {
+        let mut sources = Vec::with_capacity(seen.len());
+        for (source, version) in seen {
+            let known = self.readers.get_key_value(&source);
+            let source = known.map_or_else(|| Arc::new(source), |(source, _)| Arc::clone(source));
+            self.readers
+                .entry(Arc::clone(&source))
+                .or_default()
+                .insert(Arc::clone(reader), version.into());
+            sources.push(source);
+        }
+        self.sources.insert(Arc::clone(reader), sources.into());
+    }
+
     fn remove(&mut self, reader: &Key) {
         for source in self.sources.remove(reader).into_iter().flatten() {
             if let Some(readers) = self.readers.get_mut(&source) {

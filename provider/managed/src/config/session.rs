@@ -20,8 +20,8 @@ use crate::{
     cache::Cache,
     change::{Heard, Listening},
     config::{
-        ClusterProviderConfig, Config, ConfigKind, ConfigRef, ProviderConfig, ProviderConfigUsage,
-        ProviderSettings,
+        ClusterProviderConfig, Config, ConfigKind, ConfigRef, ProviderConfig, ProviderSettings,
+        usage::Known,
     },
     dependents::{ConfigId, Seen},
     external::{Connector, ExternalError, ResolvedConfig},
@@ -41,7 +41,7 @@ pub(crate) struct Configs<C: Connector> {
     reader: Reader,
     pub(crate) namespaced: Cache<ProviderConfig<C::Settings>>,
     pub(crate) cluster: Cache<ClusterProviderConfig<C::Settings>>,
-    pub(crate) usages: Cache<ProviderConfigUsage<C::Settings>>,
+    pub(crate) usages: Cache<Known>,
     slots: Mutex<HashMap<ConfigId, Arc<Slot<C::Session>>>>,
 }
 

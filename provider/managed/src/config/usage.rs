@@ -4,6 +4,8 @@
 //! namespace, where everything goes at once, therefore keeps the config until the last resource that
 //! needs it is gone.
 
+mod known;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -11,6 +13,7 @@ use kube::{
 };
 use serde_json::json;
 
+pub(crate) use self::known::Known;
 use crate::{
     cache::Cache,
     config::{
@@ -29,14 +32,14 @@ use crate::{
 /// Needs get, create and patch on `providerconfigusages`.
 pub(crate) async fn track<K: Kind, S: ProviderSettings>(
     client: &Client,
-    known: &Cache<ProviderConfigUsage<S>>,
+    known: &Cache<Known>,
     object: &ManagedResource<K>,
 ) -> Result<bool, ExternalError> {
     let wanted = usage::<K, S>(object);
     let (namespace, name) = (wanted.namespace().unwrap_or_default(), wanted.name_any());
     if known
         .get(&namespace, &name)
-        .is_some_and(|usage| says_the_same(&usage, &wanted))
+        .is_some_and(|usage| usage.says(&Known::from(&wanted)))
     {
         return Ok(false);
     }
@@ -53,7 +56,7 @@ pub(crate) async fn track<K: Kind, S: ProviderSettings>(
             "allow the provider to write its own kinds",
         ))
     })?;
-    known.insert(usage);
+    known.insert(Known::from(&usage));
     Ok(true)
 }
 
@@ -126,18 +129,4 @@ fn label_value(name: &str) -> String {
         .collect::<String>()
         .trim_end_matches(['-', '.'])
         .to_owned()
-}
-
-fn says_the_same<S>(usage: &ProviderConfigUsage<S>, wanted: &ProviderConfigUsage<S>) -> bool {
-    usage.provider_config_ref == wanted.provider_config_ref
-        && usage.resource_ref == wanted.resource_ref
-        && usage.metadata.finalizers == wanted.metadata.finalizers
-        && wanted.metadata.labels.iter().flatten().all(|(key, value)| {
-            usage
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|labels| labels.get(key))
-                == Some(value)
-        })
 }

@@ -10,10 +10,14 @@ use super::{
     Config, InUse, ProviderConfigUsage, ProviderSettings,
     control::{ConfigControl, key},
     session::Configs,
-    usage,
+    usage::{self, Known},
 };
 use crate::{
-    cache::name_of, dependents::ConfigId, external::Connector, runtime::Runtime, watching,
+    cache::{Cached, name_of},
+    dependents::ConfigId,
+    external::Connector,
+    runtime::Runtime,
+    watching,
 };
 
 /// The resources that use a config.
@@ -36,7 +40,7 @@ where
         for usage in self.configs.usages.all() {
             if config_of::<C>(&usage) == *id && !self.reap(&usage).await {
                 users.count += 1;
-                let kind = usage.resource_ref.kind.clone();
+                let kind = usage.user.kind.clone();
                 users.in_use.insert(kind, self.external_name(&usage));
             }
         }
@@ -44,10 +48,10 @@ where
     }
 
     /// What the user of a usage is called outside; the name of its object until that is known.
-    fn external_name(&self, usage: &ProviderConfigUsage<C::Settings>) -> String {
+    fn external_name(&self, usage: &Known) -> String {
         let directory = &self.runtime.directory;
-        let user = &usage.resource_ref;
-        let namespace = usage.namespace().unwrap_or_default();
+        let user = &usage.user;
+        let (namespace, _) = usage.name();
         let target = directory.target(C::Settings::GROUP, &user.kind);
         let referent = target.and_then(|target| directory.find(target, &namespace, &user.name));
         referent.map_or_else(|| user.name.clone(), |referent| referent.external_name)
@@ -55,11 +59,11 @@ where
 
     /// True when the usage does not count any more: it is going, and so has its owner. The owner is
     /// looked up live, because a cache may be behind.
-    async fn reap(&self, usage: &ProviderConfigUsage<C::Settings>) -> bool {
-        if usage.metadata.deletion_timestamp.is_none() || !self.writes() {
+    async fn reap(&self, usage: &Known) -> bool {
+        if !usage.is_going || !self.writes() {
             return false;
         }
-        let user = &usage.resource_ref;
+        let user = &usage.user;
         let Ok(resource) = self
             .runtime
             .reader
@@ -68,16 +72,14 @@ where
         else {
             return false;
         };
-        let namespace = usage.namespace().unwrap_or_default();
+        let (namespace, name) = usage.name();
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.runtime.client.clone(), &namespace, &resource);
         match api.get_opt(&user.name).await {
-            Ok(Some(owner)) if owner.uid() == usage.metadata.name => false,
-            Ok(_) => {
-                usage::untrack::<C::Settings>(&self.runtime.client, &namespace, &usage.name_any())
-                    .await
-                    .is_ok()
-            }
+            Ok(Some(owner)) if owner.uid().as_ref() == Some(&name) => false,
+            Ok(_) => usage::untrack::<C::Settings>(&self.runtime.client, &namespace, &name)
+                .await
+                .is_ok(),
             Err(_) => false,
         }
     }
@@ -96,13 +98,13 @@ pub(crate) async fn watch_usages<C: Connector>(
             Event::Init => listed.clear(),
             Event::InitApply(usage) => {
                 listed.insert(name_of(&usage));
-                used(&runtime, &configs, usage);
+                used(&runtime, &configs, Known::from(&usage));
             }
-            Event::Apply(usage) => used(&runtime, &configs, usage),
-            Event::Delete(usage) => unused(&runtime, &configs, &usage),
+            Event::Apply(usage) => used(&runtime, &configs, Known::from(&usage)),
+            Event::Delete(usage) => unused(&runtime, &configs, &Known::from(&usage)),
             Event::InitDone => {
                 for usage in configs.usages.all() {
-                    if !listed.contains(&name_of(usage.as_ref())) {
+                    if !listed.contains(&usage.name()) {
                         unused(&runtime, &configs, &usage);
                     }
                 }
@@ -115,28 +117,16 @@ pub(crate) async fn watch_usages<C: Connector>(
 /// Many usages come at once; counting them a little later costs one status write instead of many.
 const SETTLING: Duration = Duration::from_secs(1);
 
-fn used<C: Connector>(
-    runtime: &Runtime,
-    configs: &Configs<C>,
-    usage: ProviderConfigUsage<C::Settings>,
-) {
-    let id = config_of::<C>(&usage);
-    let is_going = usage.metadata.deletion_timestamp.is_some();
+fn used<C: Connector>(runtime: &Runtime, configs: &Configs<C>, usage: Known) {
+    let (id, is_going) = (config_of::<C>(&usage), usage.is_going);
     let (before, _) = configs.usages.insert(usage);
-    let was_going = before
-        .as_ref()
-        .is_some_and(|before| before.metadata.deletion_timestamp.is_some());
-    if before.is_none() || is_going != was_going {
+    if before.is_none_or(|before| before.is_going != is_going) {
         runtime.queue.add_within(&key(&id), SETTLING);
     }
 }
 
-fn unused<C: Connector>(
-    runtime: &Runtime,
-    configs: &Configs<C>,
-    usage: &ProviderConfigUsage<C::Settings>,
-) {
-    let (namespace, name) = name_of(usage);
+fn unused<C: Connector>(runtime: &Runtime, configs: &Configs<C>, usage: &Known) {
+    let (namespace, name) = usage.name();
     configs.usages.remove(&namespace, &name);
     runtime
         .queue
@@ -144,7 +134,6 @@ fn unused<C: Connector>(
 }
 
 /// The config that a usage speaks of.
-fn config_of<C: Connector>(usage: &ProviderConfigUsage<C::Settings>) -> ConfigId {
-    let namespace = usage.namespace().unwrap_or_default();
-    Configs::<C>::id(&namespace, &usage.provider_config_ref)
+fn config_of<C: Connector>(usage: &Known) -> ConfigId {
+    Configs::<C>::id(&usage.name().0, &usage.config)
 }

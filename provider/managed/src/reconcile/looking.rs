@@ -133,7 +133,9 @@ where
         let deleting = self.object.is_deleting();
         if !deleting {
             let client = &controller.runtime.client;
-            let tracked = usage::track(client, &controller.configs.usages, &self.object).await;
+            let tracked =
+                usage::track::<K, C::Settings>(client, &controller.configs.usages, &self.object)
+                    .await;
             self.writes += u32::from(tracked.map_err(Stop::at(Stage::Connect))?);
         }
         let session = controller.configs.session(&id, deleting);

@@ -11,12 +11,12 @@ use super::{
     specimen::named,
 };
 use crate::{
-    cache::name_of,
+    cache::{Cached, name_of},
     changelog::{ChangeLog, Entry},
     condition,
     config::{
         ClusterProviderConfig, ConfigSecretKeyRef, ProviderConfig, ProviderConfigUsage,
-        session::Configs,
+        session::Configs, usage::Known,
     },
     controller::{Controller, Reconciler},
     event::{Recorder, Report},
@@ -138,11 +138,11 @@ impl Lab {
             configs.namespaced.insert(config);
         }
         for usage in configs.usages.all() {
-            let (namespace, name) = name_of(usage.as_ref());
+            let (namespace, name) = usage.name();
             configs.usages.remove(&namespace, &name);
         }
         for usage in self.server.list::<ProviderConfigUsage<FakeSettings>>() {
-            configs.usages.insert(usage);
+            configs.usages.insert(Known::from(&usage));
         }
     }
 
