@@ -29,6 +29,8 @@ async fn every_example_passes_apply_update_import_and_delete() -> anyhow::Result
     let manifests = manifests.replace("namespace: shop", &format!("namespace: {}", stage.name()));
     let count = manifests.matches("\nkind: ").count();
 
+    // A run that failed may have left it, too.
+    stage.vault.delete(LEFT_MOUNT).await?;
     stage.testbed.apply(&manifests).await?;
     let applied = until_all(&stage, count, is_settled).await?;
 
