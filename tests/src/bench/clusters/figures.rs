@@ -38,7 +38,7 @@ pub(super) struct Versions {
 }
 
 /// One way to make a virtual cluster.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Measured {
     pub(super) providers: &'static str,

@@ -21,18 +21,15 @@ impl Figures {
             "\n{machine}\nprovider-tenancy {provider_tenancy}, provider-helm {provider_helm}, provider-kubernetes \
              {provider_kubernetes}, vCluster {vcluster}, Kubernetes {kubernetes}\n\nOne virtual cluster, medians\n"
         );
-        let measured: Vec<_> = self
-            .measured
-            .iter()
-            .filter(|one| !one.runs.is_empty())
-            .collect();
+        let measured = self.measured.iter().filter(|one| !one.runs.is_empty());
+        let measured: Vec<_> = measured.cloned().collect();
         table(&mut text, &measured, ROWS);
         repairs(&mut text, &measured);
         text
     }
 }
 
-const ROWS: &[Row<&Measured>] = &[
+const ROWS: &[Row<Measured>] = &[
     ("", |one| one.providers.to_owned()),
     ("measured", |one| format!("{} times", one.runs.len())),
     ("claim to usable kubeconfig, s", |one| {
@@ -73,10 +70,10 @@ fn asked(asked: Asked) -> String {
 }
 
 /// A row for each change by hand.
-fn repairs(text: &mut String, measured: &[&Measured]) {
+fn repairs(text: &mut String, measured: &[Measured]) {
     let changes = measured.first().map(|one| one.median.repairs.as_slice());
     for (index, change) in changes.unwrap_or_default().iter().enumerate() {
-        let seconds = |one: &&Measured| one.median.repairs.get(index)?.seconds;
+        let seconds = |one: &Measured| one.median.repairs.get(index)?.seconds;
         let shown = measured.iter().map(|one| {
             let shown = seconds(one).map_or_else(|| "never".to_owned(), in_tenths);
             format!("{shown:>34}")
