@@ -1,12 +1,14 @@
 //! `cargo testbed bench runtime`: what the runtime of managed resources costs at a thousand and ten thousand
-//! resources, and what provider-sql costs beside our provider.
+//! resources, and what provider-sql costs beside our provider. `cargo testbed bench clusters`: a virtual cluster.
 //!
 //! Everything runs against the testbed's own API server, etcd and PostgreSQL. The figures are printed and
 //! written to a file; nothing fails because a figure is bad. docs/benchmarks.md says what each one means.
 
 mod api_server;
+pub(crate) mod clusters;
 mod conditions;
 mod contender;
+mod crds;
 mod figures;
 mod lab;
 mod looks;
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::conditions::Conditions;
@@ -71,7 +74,7 @@ pub(crate) async fn runtime(paths: &Paths, wish: &Wish) -> anyhow::Result<()> {
         contender::remove_theirs(&testbed).await
     };
     let cleared = cleared.await.context("cannot clear up");
-    let file = write(&figures)?;
+    let file = write("runtime", &figures)?;
     cli::print(&format!(
         "{}\nwritten to {}\n",
         figures.table(),
@@ -107,8 +110,8 @@ async fn asked_to_stop() -> anyhow::Result<()> {
     bail!("stopped before the end: what was measured so far is written down")
 }
 
-fn write(figures: &Figures) -> anyhow::Result<PathBuf> {
-    let file = product::root().join("target/bench/runtime.json");
+fn write(name: &str, figures: &impl Serialize) -> anyhow::Result<PathBuf> {
+    let file = product::root().join(format!("target/bench/{name}.json"));
     let text = serde_json::to_string_pretty(figures)?;
     paths::write(&file, &text)?;
     Ok(file)

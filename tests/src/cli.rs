@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 
-use crate::bench::{self, Wish};
+use crate::bench::{self, Wish, clusters};
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::process::Running;
@@ -43,7 +43,7 @@ enum Action {
         /// Name as in `status`.
         name: Option<String>,
     },
-    /// Measure, print a table and write it as JSON. Takes about forty minutes, alone on the machine.
+    /// Measure, print a table and write it as JSON. Takes up to forty minutes, alone on the machine.
     Bench {
         #[command(subcommand)]
         what: Bench,
@@ -56,6 +56,8 @@ enum Action {
 enum Bench {
     /// The runtime of managed resources, and Roles beside provider-sql.
     Runtime(Wish),
+    /// One virtual cluster, beside provider-helm and provider-kubernetes.
+    Clusters(clusters::Wish),
 }
 
 /// Does what the command line asks for.
@@ -71,6 +73,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Bench {
             what: Bench::Runtime(wish),
         } => Box::pin(bench::runtime(&paths, &wish)).await,
+        Action::Bench {
+            what: Bench::Clusters(wish),
+        } => Box::pin(clusters::measure(&paths, &wish)).await,
         Action::Build => build(&paths).await,
     }
 }

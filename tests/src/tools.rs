@@ -102,11 +102,56 @@ const PROVIDER_SQL: GoTool = GoTool {
     files: Some(("github.com/crossplane-contrib/provider-sql", "package/crds")),
 };
 
+/// It has no flag for the address of its metrics, which two providers on one machine cannot share.
+const PROVIDER_HELM: GoTool = GoTool {
+    name: "provider-helm",
+    module: "provider-helm",
+    ldflags: "-s -w -X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=127.0.0.1:18095",
+    binaries: &[(
+        "provider-helm",
+        "github.com/crossplane-contrib/provider-helm/cmd/provider",
+    )],
+    files: Some((
+        "github.com/crossplane-contrib/provider-helm",
+        "package/crds",
+    )),
+};
+
+const PROVIDER_KUBERNETES: GoTool = GoTool {
+    name: "provider-kubernetes",
+    module: "provider-kubernetes",
+    ldflags: "-s -w -X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=127.0.0.1:18096",
+    binaries: &[(
+        "provider-kubernetes",
+        "github.com/crossplane-contrib/provider-kubernetes/cmd/provider",
+    )],
+    files: Some((
+        "github.com/crossplane-contrib/provider-kubernetes",
+        "package/crds",
+    )),
+};
+
 /// The version of provider-sql that is pinned.
 pub(crate) fn provider_sql_version() -> &'static str {
     let pinned = include_str!("../tools/provider-sql/go.mod");
-    let module = "github.com/crossplane-contrib/provider-sql ";
-    let line = pinned.split_once(module).map(|(_, rest)| rest);
+    pinned_version(pinned, "provider-sql")
+}
+
+/// The version of provider-helm that is pinned.
+pub(crate) fn provider_helm_version() -> &'static str {
+    let pinned = include_str!("../tools/provider-helm/go.mod");
+    pinned_version(pinned, "provider-helm")
+}
+
+/// The version of provider-kubernetes that is pinned.
+pub(crate) fn provider_kubernetes_version() -> &'static str {
+    let pinned = include_str!("../tools/provider-kubernetes/go.mod");
+    pinned_version(pinned, "provider-kubernetes")
+}
+
+fn pinned_version(pinned: &'static str, provider: &str) -> &'static str {
+    let module = format!("github.com/crossplane-contrib/{provider} ");
+    let line = pinned.split_once(&module).map(|(_, rest)| rest);
     line.and_then(|rest| rest.split_whitespace().next())
         .unwrap_or("of unknown version")
 }
@@ -115,6 +160,19 @@ pub(crate) fn provider_sql_version() -> &'static str {
 pub(crate) async fn provider_sql(paths: &Paths) -> anyhow::Result<(PathBuf, PathBuf)> {
     let built = GoBuilder::new(paths).await?.build(&PROVIDER_SQL).await?;
     Ok((built.join("bin/provider-sql"), built.join("files")))
+}
+
+/// provider-helm, as [`provider_sql`].
+pub(crate) async fn provider_helm(paths: &Paths) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let built = GoBuilder::new(paths).await?.build(&PROVIDER_HELM).await?;
+    Ok((built.join("bin/provider-helm"), built.join("files")))
+}
+
+/// provider-kubernetes, as [`provider_sql`].
+pub(crate) async fn provider_kubernetes(paths: &Paths) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let builder = GoBuilder::new(paths).await?;
+    let built = builder.build(&PROVIDER_KUBERNETES).await?;
+    Ok((built.join("bin/provider-kubernetes"), built.join("files")))
 }
 
 /// Where each built tool lies.

@@ -16,11 +16,7 @@ pub(super) struct Writes(BTreeMap<String, u64>);
 impl Writes {
     /// Since the API server was started.
     pub(super) async fn so_far(client: &Client) -> anyhow::Result<Self> {
-        let request = http::Request::get("/metrics").body(Vec::new())?;
-        let text = client.request_text(request).await;
-        Ok(Self::read(
-            &text.context("cannot read the API server's metrics")?,
-        ))
+        Ok(Self::read(&metrics(client).await?))
     }
 
     fn read(exposition: &str) -> Self {
@@ -51,6 +47,13 @@ impl Writes {
     }
 }
 
+/// What the API server counts, in Prometheus's words.
+pub(super) async fn metrics(client: &Client) -> anyhow::Result<String> {
+    let request = http::Request::get("/metrics").body(Vec::new())?;
+    let text = client.request_text(request).await;
+    text.context("cannot read the API server's metrics")
+}
+
 /// The resource and the count of a line that counts writes.
 fn write(line: &str) -> Option<(String, u64)> {
     let (labels, count) = line.strip_prefix(COUNTER)?.rsplit_once("} ")?;
@@ -79,7 +82,7 @@ fn write(line: &str) -> Option<(String, u64)> {
     clippy::cast_sign_loss,
     reason = "counters are whole and do not go below zero"
 )]
-fn whole(count: &str) -> Option<u64> {
+pub(super) fn whole(count: &str) -> Option<u64> {
     let count: f64 = count.parse().ok()?;
     Some(count.round() as u64)
 }

@@ -12,13 +12,21 @@ use crate::{Testbed, tools};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Conditions {
+    #[serde(flatten)]
+    machine: Machine,
+    versions: Versions,
+}
+
+/// The machine, and when it was measured.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Machine {
     date: String,
     processors: usize,
     memory_gib: f64,
     kernel: String,
     /// Processes that wanted to run in the minute before, on average.
     load_before: f64,
-    versions: Versions,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,6 +41,30 @@ struct Versions {
 impl Conditions {
     /// Here and now.
     pub(super) async fn found(testbed: &Testbed) -> anyhow::Result<Self> {
+        Ok(Self {
+            machine: Machine::found()?,
+            versions: Versions::found(testbed).await?,
+        })
+    }
+
+    /// In two lines.
+    pub(super) fn describe(&self) -> String {
+        let Versions {
+            provider_tenancy,
+            provider_sql,
+            kubernetes,
+            postgresql,
+        } = &self.versions;
+        format!(
+            "{}\nprovider-tenancy {provider_tenancy}, provider-sql {provider_sql}, Kubernetes {kubernetes}, PostgreSQL {postgresql}",
+            self.machine.describe()
+        )
+    }
+}
+
+impl Machine {
+    /// Here and now.
+    pub(super) fn found() -> anyhow::Result<Self> {
         let date = Timestamp::try_from(SystemTime::now())?;
         Ok(Self {
             date: date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -40,7 +72,6 @@ impl Conditions {
             memory_gib: memory_kib()? / 1024.0 / 1024.0,
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             load_before: load()?,
-            versions: Versions::found(testbed).await?,
         })
     }
 
@@ -52,17 +83,9 @@ impl Conditions {
             memory_gib,
             kernel,
             load_before,
-            versions,
         } = self;
-        let Versions {
-            provider_tenancy,
-            provider_sql,
-            kubernetes,
-            postgresql,
-        } = versions;
         format!(
-            "{date}, {processors} processors, {memory_gib:.0} GiB of memory, Linux {kernel}, load {load_before} before\n\
-             provider-tenancy {provider_tenancy}, provider-sql {provider_sql}, Kubernetes {kubernetes}, PostgreSQL {postgresql}"
+            "{date}, {processors} processors, {memory_gib:.0} GiB of memory, Linux {kernel}, load {load_before} before"
         )
     }
 }

@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ApiResource, DeleteParams, GroupVersionKind, ListParams};
-use kube::{Api, ResourceExt};
+use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+use super::crds;
 use super::subject::Subject;
 use crate::network::ADDRESS;
 use crate::paths::Paths;
@@ -55,17 +53,7 @@ impl Contender {
     /// provider-sql with its CRDs, built from its Go module.
     pub(super) async fn theirs(testbed: &Testbed, paths: &Paths) -> anyhow::Result<Self> {
         let (program, crds) = provider_sql(paths).await?;
-        let crds = crds.display().to_string();
-        let apply = ["apply", "--server-side", "--force-conflicts", "-f", &crds];
-        testbed.kubectl(&apply).await?;
-        let established = [
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "-f",
-            &crds,
-        ];
-        testbed.kubectl(&established).await?;
+        crds::install(testbed, &[crds]).await?;
         Ok(Self {
             name: THEIRS,
             program,
@@ -169,15 +157,5 @@ fn kind(group: &str, kind: &str, plural: &str) -> ApiResource {
 
 /// Takes the CRDs of provider-sql away.
 pub(super) async fn remove_theirs(testbed: &Testbed) -> anyhow::Result<()> {
-    let api: Api<CustomResourceDefinition> = Api::all(testbed.client());
-    let crds = api.list_metadata(&ListParams::default()).await?;
-    let theirs = crds.items.iter().map(ResourceExt::name_any);
-    let theirs = theirs.filter(|name| {
-        name.ends_with(".sql.crossplane.io") || name.ends_with(".sql.m.crossplane.io")
-    });
-    for name in theirs {
-        let deleted = api.delete(&name, &DeleteParams::default()).await;
-        deleted.with_context(|| format!("cannot delete the CRD {name}"))?;
-    }
-    Ok(())
+    crds::remove(testbed, &["sql.crossplane.io", "sql.m.crossplane.io"]).await
 }

@@ -38,10 +38,28 @@ impl Subject {
         program: &Path,
         arguments: &[String],
     ) -> anyhow::Result<Self> {
+        Self::start_with(
+            testbed,
+            kubeconfig,
+            name,
+            program,
+            arguments,
+            BTreeMap::new(),
+        )
+    }
+
+    /// As [`Subject::start`], with more in its environment.
+    pub(super) fn start_with(
+        testbed: &Testbed,
+        kubeconfig: &Path,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        mut env: BTreeMap<String, String>,
+    ) -> anyhow::Result<Self> {
         let mut argv = vec![program.display().to_string()];
         argv.extend_from_slice(arguments);
-        let kubeconfig = kubeconfig.display().to_string();
-        let env = BTreeMap::from([("KUBECONFIG".to_owned(), kubeconfig)]);
+        env.insert("KUBECONFIG".to_owned(), kubeconfig.display().to_string());
         let name = format!("{PREFIX}{name}");
         testbed.run_host_process(&name, &argv, env).map(Self)
     }

@@ -28,9 +28,10 @@ impl Figures {
 }
 
 /// Its name, and how its value is shown.
-type Row<T> = (&'static str, fn(&T) -> String);
+pub(super) type Row<T> = (&'static str, fn(&T) -> String);
 
-fn table<T>(text: &mut String, columns: &[T], rows: &[Row<T>]) {
+/// A line for each row, a column for each of `columns`.
+pub(super) fn table<T>(text: &mut String, columns: &[T], rows: &[Row<T>]) {
     for (name, value) in rows {
         let values = columns
             .iter()
@@ -129,7 +130,7 @@ fn compared((one, ours): &Pair, figure: fn(&Roles) -> f64) -> String {
     format!("{value:.1} ({:.1})", value / our_value)
 }
 
-fn in_tenths(value: f64) -> String {
+pub(super) fn in_tenths(value: f64) -> String {
     format!("{value:.1}")
 }
 
@@ -143,7 +144,7 @@ fn latency(latency: &Latency) -> String {
     format!("{p50_ms:.0} / {p99_ms:.0} / {max_ms:.0}")
 }
 
-fn memory(resident: f64, peak: f64) -> String {
+pub(super) fn memory(resident: f64, peak: f64) -> String {
     format!("{resident:.1} / {peak:.1}")
 }
 
