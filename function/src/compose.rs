@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     claim::{Claim, PostgresqlInstance, VirtualCluster},
-    observed::{Observed, Origin},
+    observed::{Composite, Observed, Origin},
 };
 
 pub mod cluster;
@@ -29,6 +29,10 @@ pub use standing::{Cause, Standing};
 const WHILE_WAITING: Duration = Duration::from_mins(1);
 /// The same when all is well. A change of a composed resource makes Crossplane ask at once.
 const WHEN_READY: Duration = Duration::from_mins(10);
+/// The same while Crossplane does not listen to the claim and to what it became.
+const WHILE_WAITING_UNHEARD: Duration = Duration::from_secs(10);
+/// The same when all is well and Crossplane does not listen.
+const WHEN_READY_UNHEARD: Duration = Duration::from_secs(30);
 
 /// What is wanted for one claim.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,16 +109,15 @@ pub enum Refusal {
 }
 
 impl Composition {
-    /// How long Crossplane may wait before it asks again.
-    pub fn ttl(&self) -> Duration {
-        if self
-            .resources
-            .iter()
-            .all(|resource| resource.standing == Standing::Ready)
-        {
-            WHEN_READY
-        } else {
-            WHILE_WAITING
+    /// How long Crossplane may wait before it asks again. An event that its circuit breaker kept back
+    /// never comes again, so while it is open the claim would say for minutes what is not so any more.
+    pub fn ttl(&self, composite: &Composite) -> Duration {
+        let is_ready = |resource: &Composed| resource.standing == Standing::Ready;
+        match (self.resources.iter().all(is_ready), composite.is_unheard()) {
+            (true, false) => WHEN_READY,
+            (false, false) => WHILE_WAITING,
+            (true, true) => WHEN_READY_UNHEARD,
+            (false, true) => WHILE_WAITING_UNHEARD,
         }
     }
 

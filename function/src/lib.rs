@@ -40,7 +40,10 @@ pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
         );
     };
     match compose::compose(&observed) {
-        Ok(composition) => respond::composed(request, &composition),
+        Ok(composition) => {
+            let ttl = composition.ttl(&observed.composite);
+            respond::composed(request, &composition, ttl)
+        }
         Err(refusal) => respond::fatal(request, &refusal.to_string()),
     }
 }

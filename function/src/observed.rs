@@ -115,6 +115,13 @@ impl Composite {
         conditions(&self.status)
     }
 
+    /// True while Crossplane's circuit breaker keeps events from the composite.
+    pub fn is_unheard(&self) -> bool {
+        let conditions = self.conditions();
+        let responsive = managed::condition::find(&conditions, "Responsive");
+        responsive.is_some_and(|responsive| responsive.status == "False")
+    }
+
     /// True when the API server refused a composed resource last time. Crossplane says so in a message
     /// only; which resource it was is in the events.
     pub fn was_refused(&self) -> bool {

@@ -24,9 +24,13 @@ const LARGEST_RESPONSE: usize = (4 << 20) - (64 << 10);
 /// How long Crossplane may wait before it asks again after a refusal.
 const AFTER_REFUSAL: Duration = Duration::from_mins(1);
 
-/// The response to a request whose claim could be composed.
-pub fn composed(request: &RunFunctionRequest, composition: &Composition) -> RunFunctionResponse {
-    let mut written = response::to(request, composition.ttl());
+/// The response to a request whose claim could be composed, good for the given time.
+pub fn composed(
+    request: &RunFunctionRequest,
+    composition: &Composition,
+    ttl: Duration,
+) -> RunFunctionResponse {
+    let mut written = response::to(request, ttl);
     for resource in &composition.resources {
         write_resource(&mut written, resource);
     }

@@ -33,7 +33,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    kubernetes { ClusterConnection, VCluster, ArgoCdCluster, RemoteObject }
+    kubernetes { ClusterConnection, VCluster, ArgoCdCluster, RemoteObject, ServiceAccountToken }
     postgresql { Database, Role, Grant, DefaultPrivileges }
     vault { KvSecret, Policy, Mount, AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthConfig, KubernetesAuthRole }
 }

@@ -26,6 +26,7 @@ pub mod object;
 pub mod remote_object;
 #[cfg(feature = "backends")]
 pub mod rights;
+pub mod service_account_token;
 #[cfg(feature = "backends")]
 mod session;
 pub mod settings;
@@ -39,6 +40,7 @@ pub use cluster_connection::ClusterConnection;
 #[cfg(feature = "backends")]
 pub use connector::Connector;
 pub use remote_object::RemoteObject;
+pub use service_account_token::ServiceAccountToken;
 #[cfg(feature = "backends")]
 pub use session::Session;
 pub use settings::Settings;

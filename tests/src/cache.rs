@@ -24,7 +24,7 @@ pub(crate) struct GoTool {
     pub(crate) module: &'static str,
     /// Flags of the linker.
     pub(crate) ldflags: &'static str,
-    /// Name and package of each binary.
+    /// Name and package of each binary. A package that begins with `./` is one of ours, a `main.go` in the module.
     pub(crate) binaries: &'static [(&'static str, &'static str)],
     /// A directory of a module that is kept beside the binaries.
     pub(crate) files: Option<(&'static str, &'static str)>,
@@ -50,7 +50,17 @@ impl GoBuilder {
         let module = module(tool.module);
         let mut flags = vec![self.version.as_str(), tool.ldflags];
         flags.extend(tool.binaries.iter().map(|(name, _)| *name));
-        let key = key(&module, &["go.mod", "go.sum"], &flags)?;
+        let own = tool
+            .binaries
+            .iter()
+            .filter(|(_, package)| package.starts_with("./"));
+        let own: Vec<_> = own
+            .map(|(_, package)| format!("{package}/main.go"))
+            .collect();
+        let pinned = ["go.mod", "go.sum"]
+            .into_iter()
+            .chain(own.iter().map(String::as_str));
+        let key = key(&module, pinned, &flags)?;
         let target = self.root.join(format!("{}-{key}", tool.name));
         if !target.exists() {
             step(
@@ -99,7 +109,7 @@ pub(crate) async fn postgres(paths: &Paths, major: u16) -> anyhow::Result<PathBu
     if !module.exists() {
         bail!("there is no PostgreSQL {major} here: ask for 14, 15, 16, 17 or 18");
     }
-    let key = key(&module, &["package.json", "package-lock.json"], &[])?;
+    let key = key(&module, ["package.json", "package-lock.json"], &[])?;
     let target = paths
         .cache
         .join("tools")
@@ -145,7 +155,11 @@ fn module(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn key(module: &Path, pinned: &[&str], flags: &[&str]) -> anyhow::Result<String> {
+fn key<'a>(
+    module: &Path,
+    pinned: impl IntoIterator<Item = &'a str>,
+    flags: &[&str],
+) -> anyhow::Result<String> {
     let mut content = String::new();
     for file in pinned {
         let text = paths::read(&module.join(file));

@@ -2,6 +2,7 @@
 //!
 //! Works with version 1, where every controller has its own tree, and with version 2, where there is one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,6 +71,14 @@ pub(crate) async fn remove() {
     eprintln!(
         "! a control group named {GROUP} could not be removed: see the processes in its cgroup.procs"
     );
+}
+
+/// Processes of a pod.
+pub(crate) fn of_pod(uid: &str) -> BTreeSet<i32> {
+    let name = format!("pod{uid}");
+    let is_pods = |group: &PathBuf| group.iter().any(|part| part == name.as_str());
+    let groups = groups().into_iter().filter(is_pods);
+    groups.flat_map(|group| members(&group)).collect()
 }
 
 /// Whether anything of the group is left.

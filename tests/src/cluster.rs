@@ -9,6 +9,9 @@ use crate::network::ADDRESS;
 use crate::paths::Paths;
 use crate::{command, process};
 
+/// Address of the name server, as its manifest has it.
+pub(crate) const NAME_SERVER: &str = "10.96.0.10";
+
 /// `kubectl` with the administrator's rights. Its cache goes with the testbed instead of staying in a home directory.
 pub(crate) fn kubectl(program: &Path, paths: &Paths) -> Command {
     let mut kubectl = process::client(program, paths);

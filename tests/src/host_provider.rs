@@ -1,27 +1,30 @@
 //! The provider as a process of this machine in place of its pod, where it can be killed at any moment.
 //!
-//! It runs as the pod's ServiceAccount, so under the RBAC that Crossplane gave. The pod is scaled away
-//! for as long as this lives.
+//! It runs as the pod's ServiceAccount, so under the RBAC that Crossplane gave, and in a mount namespace
+//! where it finds what its pod has: the cluster's name server and a token for Vault. The pod is scaled
+//! away for as long as this lives.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{CROSSPLANE_NAMESPACE, HostProcess, Testbed, product, wait};
+use crate::pod_view::PodView;
+use crate::runtime_config::{self, Amendment, PODS, is_ready};
+use crate::{CROSSPLANE_NAMESPACE, HostProcess, Testbed, paths, product};
 
 const NAME: &str = "provider-tenancy";
-/// Owns nothing but the number of replicas, so that applying nothing gives them back.
+/// Where the pod has its token for Vault.
+const VAULT_TOKEN: &str = "/run/secrets/tenancy.pnats.cloud/vault-token";
+/// Owns nothing but the number of replicas.
 const MANAGER: &str = "host-provider";
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The provider on this machine.
 pub struct HostProvider {
     testbed: Testbed,
+    scaled_away: Amendment,
     argv: Vec<String>,
     kubeconfig: PathBuf,
     process: Option<HostProcess>,
@@ -42,16 +45,17 @@ impl HostProvider {
             "--metrics-bind-address=127.0.0.1:0",
             "--health-probe-bind-address=127.0.0.1:0",
         ];
-        let argv = [program.display().to_string()]
-            .into_iter()
-            .chain(flags.map(str::to_owned));
+        let mut argv = like_the_pod(testbed, lifetime).await?.argv();
+        argv.push(program.display().to_string());
+        argv.extend(flags.map(str::to_owned));
+        let scaled = json!({"deploymentTemplate": {"spec": {"replicas": 0, "selector": {}, "template": {}}}});
         let provider = Self {
+            scaled_away: Amendment::make(testbed, MANAGER, &scaled)?,
             testbed: testbed.clone(),
-            argv: argv.collect(),
+            argv,
             kubeconfig,
             process: None,
         };
-        provider.scale_pod(&json!({"deploymentTemplate": {"spec": {"replicas": 0, "selector": {}, "template": {}}}}))?;
         provider.until_pods(<[Pod]>::is_empty).await?;
         Ok(provider)
     }
@@ -88,66 +92,22 @@ impl HostProvider {
     /// Gives the place back and waits until the pod runs.
     pub async fn give_back(mut self) -> anyhow::Result<()> {
         self.kill().await?;
-        self.scale_pod(&Value::Null)?;
+        self.scaled_away.withdraw()?;
         self.until_pods(|pods| pods.iter().any(is_ready)).await
     }
 
     async fn until_pods(&self, is_so: impl Fn(&[Pod]) -> bool) -> anyhow::Result<()> {
-        let pods: Api<Pod> = Api::namespaced(self.testbed.client(), CROSSPLANE_NAMESPACE);
-        let of_provider =
-            ListParams::default().labels(&format!("pkg.crossplane.io/provider={NAME}"));
-        let what = "the provider's pod to come or go";
-        wait::wait_for(what, Duration::from_secs(60), async || {
-            Ok(is_so(&pods.list(&of_provider).await?.items))
-        })
-        .await
-    }
-
-    /// Applies what we want of the runtime config; by a program, because dropping cannot wait.
-    fn scale_pod(&self, spec: &Value) -> anyhow::Result<()> {
-        let mut config = json!({
-            "apiVersion": "pkg.crossplane.io/v1beta1",
-            "kind": "DeploymentRuntimeConfig",
-            "metadata": {"name": NAME},
-        });
-        if !spec.is_null() {
-            config["spec"] = spec.clone();
-        }
-        let mut apply = Command::new(self.testbed.clients().join("kubectl"));
-        apply.arg("--kubeconfig").arg(self.testbed.kubeconfig());
-        apply.args([
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--filename=-",
-        ]);
-        apply
-            .arg(format!("--field-manager={MANAGER}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null());
-        let mut running = apply.spawn()?;
-        if let Some(mut stdin) = running.stdin.take() {
-            stdin.write_all(config.to_string().as_bytes())?;
-        }
-        anyhow::ensure!(running.wait()?.success(), "cannot scale the provider's pod");
-        Ok(())
+        runtime_config::until_pods(&self.testbed, PODS, PATIENCE, is_so).await
     }
 }
 
-impl Drop for HostProvider {
-    fn drop(&mut self) {
-        if let Err(error) = self.scale_pod(&Value::Null) {
-            eprintln!("! the provider's pod is still scaled away: {error}");
-        }
-    }
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    conditions
-        .into_iter()
-        .any(|one| one.type_ == "Ready" && one.status == "True")
+/// What the pod finds: the cluster's name server, and its token for Vault.
+async fn like_the_pod(testbed: &Testbed, lifetime: Duration) -> anyhow::Result<PodView> {
+    let directory = testbed.paths().state("host-provider");
+    let token = directory.join("vault-token");
+    let issued = testbed
+        .service_account_token(CROSSPLANE_NAMESPACE, NAME, Some("vault"), lifetime)
+        .await?;
+    paths::write_private(&token, issued)?;
+    Ok(PodView::new(&directory, CROSSPLANE_NAMESPACE)?.with_secret(token, VAULT_TOKEN))
 }

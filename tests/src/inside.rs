@@ -1,21 +1,22 @@
 //! A virtual cluster from within, as somebody sees it who has its kubeconfig.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::openbao::random_word;
 use crate::paths::{self, Paths};
 use crate::testbed::Testbed;
 
 /// A cluster that a kubeconfig leads to, reached from this machine by the address of its Service.
 ///
 /// The name in the kubeconfig is one of the host cluster's; only the way to it differs here. The server's certificate is
-/// verified against that name.
+/// verified against that name. What is an address already is taken as it is.
 pub struct Inside {
     testbed: Testbed,
     kubeconfig: PathBuf,
-    server: String,
-    name: String,
+    way: Vec<String>,
 }
 
 impl Inside {
@@ -26,17 +27,13 @@ impl Inside {
         kubeconfig: &str,
     ) -> anyhow::Result<Self> {
         let name = host_name(kubeconfig).context("the kubeconfig names no server")?;
-        let service = name.split('.').next().unwrap_or_default();
-        let address = ["get", "service", service, "-n", host_namespace];
-        let address = [&address[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat();
-        let address = testbed.kubectl(&address).await?;
-        let file = paths.state(&format!("kubeconfigs/{host_namespace}.kubeconfig"));
+        let word = random_word();
+        let file = paths.state(&format!("kubeconfigs/{host_namespace}-{word}.kubeconfig"));
         paths::write_private(&file, kubeconfig)?;
         Ok(Self {
             testbed: testbed.clone(),
+            way: way(testbed, host_namespace, name).await?,
             kubeconfig: file,
-            server: format!("https://{}:443", address.trim()),
-            name: name.to_owned(),
         })
     }
 
@@ -60,8 +57,9 @@ impl Inside {
 
     fn with_way<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         let kubeconfig = self.kubeconfig.to_str().unwrap_or_default();
-        let way = ["--kubeconfig", kubeconfig, "--server", &self.server];
-        [&way[..], &["--tls-server-name", &self.name], arguments].concat()
+        let way = self.way.iter().map(String::as_str);
+        let way = ["--kubeconfig", kubeconfig].into_iter().chain(way);
+        way.chain(arguments.iter().copied()).collect()
     }
 }
 
@@ -70,6 +68,20 @@ impl Drop for Inside {
         // The credentials of a cluster that is gone by then; `down` removes what is left.
         let _ = std::fs::remove_file(&self.kubeconfig);
     }
+}
+
+/// What leads to a Service by its address and not by its name, which does not resolve here.
+async fn way(testbed: &Testbed, namespace: &str, name: &str) -> anyhow::Result<Vec<String>> {
+    if name.parse::<IpAddr>().is_ok() {
+        return Ok(Vec::new());
+    }
+    let service = name.split('.').next().unwrap_or_default();
+    let address = ["get", "service", service, "-n", namespace];
+    let address = [&address[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat();
+    let address = testbed.kubectl(&address).await?;
+    let server = format!("https://{}:443", address.trim());
+    let way = ["--server", &server, "--tls-server-name", name];
+    Ok(way.map(str::to_owned).to_vec())
 }
 
 fn host_name(kubeconfig: &str) -> Option<&str> {

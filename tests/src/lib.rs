@@ -8,6 +8,7 @@
 //! [`lifecycle`](self) decides what to start; each server has a module of its own; `cleanup` knows every trace.
 
 mod admission;
+mod argocd;
 mod bench;
 mod cache;
 mod cgroup;
@@ -31,12 +32,15 @@ pub mod openbao;
 mod packages;
 mod paths;
 mod pki;
+mod pod_process;
+mod pod_view;
 mod postgres;
 mod process;
 pub mod product;
 mod progress;
 mod registry;
 pub mod resource;
+pub mod runtime_config;
 mod scene;
 mod service_account;
 pub mod story;
@@ -47,6 +51,7 @@ mod turn;
 mod wait;
 
 pub use admission::Admission;
+pub use argocd::ArgoCd;
 pub use crossplane::CROSSPLANE_NAMESPACE;
 pub use host_process::HostProcess;
 pub use host_provider::HostProvider;
@@ -55,6 +60,7 @@ pub use inside::Inside;
 pub use namespace::Namespace;
 pub use network::ADDRESS;
 pub use openbao::{OpenBao, VAULT_SERVICE};
+pub use pod_process::{Halted, PodProcess};
 pub use postgres::{DEFAULT_MAJOR, POSTGRES_SERVICE, Postgres, Session};
 pub use registry::REGISTRY;
 pub use resource::Resource;

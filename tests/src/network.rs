@@ -171,7 +171,8 @@ pub(crate) fn usual_or_free(usual: u16, held: &mut Vec<TcpListener>) -> anyhow::
     }
 }
 
-fn free(held: &mut Vec<TcpListener>) -> anyhow::Result<u16> {
+/// A port that nobody listens on, reserved for as long as `held` lives.
+pub(crate) fn free(held: &mut Vec<TcpListener>) -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("0.0.0.0", 0)).context("no TCP port is free")?;
     let port = listener.local_addr()?.port();
     held.push(listener);

@@ -136,7 +136,7 @@ fn kubelet_config(paths: &Paths, ports: &Ports) -> serde_json::Value {
             "anonymous": {"enabled": false},
         },
         "authorization": {"mode": "Webhook"},
-        "clusterDNS": ["10.96.0.10"],
+        "clusterDNS": [cluster::NAME_SERVER],
         "clusterDomain": "cluster.local",
         "resolvConf": "/etc/resolv.conf",
         "tlsCertFile": paths.pki("kubelet.crt"),

@@ -204,6 +204,12 @@ pub(crate) fn signal_pid(pid: i32, signal: Signal) -> anyhow::Result<()> {
     }
 }
 
+/// When the kernel started a process that lives, in clock ticks since boot.
+pub(crate) fn since(pid: i32) -> Option<u64> {
+    let stat = Stat::read(pid).filter(|stat| !stat.is_zombie)?;
+    Some(stat.since)
+}
+
 /// Every living process that carries this testbed's mark, recorded or not.
 pub(crate) fn marked(paths: &Paths) -> Vec<i32> {
     let mark = format!("{MARK}={}", paths.state.display());

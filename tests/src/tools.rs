@@ -175,6 +175,23 @@ pub(crate) async fn provider_kubernetes(paths: &Paths) -> anyhow::Result<(PathBu
     Ok((built.join("bin/provider-kubernetes"), built.join("files")))
 }
 
+const ARGOCD: GoTool = GoTool {
+    name: "argocd",
+    module: "argocd",
+    ldflags: "-s -w -X github.com/argoproj/argo-cd/v3/common.version=3.2.11",
+    binaries: &[
+        ("argocd", "github.com/argoproj/argo-cd/v3/cmd"),
+        ("redis", "./redis"),
+    ],
+    files: Some(("github.com/argoproj/argo-cd/v3", "manifests/crds")),
+};
+
+/// Argo CD's one binary, the cache it needs, and the directory with its CRDs. Only its own story needs them.
+pub(crate) async fn argocd(paths: &Paths) -> anyhow::Result<[PathBuf; 3]> {
+    let built = GoBuilder::new(paths).await?.build(&ARGOCD).await?;
+    Ok(["bin/argocd", "bin/redis", "files"].map(|file| built.join(file)))
+}
+
 /// Where each built tool lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {

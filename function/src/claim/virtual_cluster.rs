@@ -22,7 +22,7 @@ mod status;
 mod vault;
 
 pub use status::{VaultLoginStatus, VirtualClusterStatus};
-pub use vault::{AuthMethod, ClusterVaultSpec, LoginAccount};
+pub use vault::{AuthMethod, ClusterToken, ClusterVaultSpec, LoginAccount};
 
 /// A virtual cluster, or an existing cluster that is treated as one.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ mod host;
 mod inside;
 pub(in crate::compose) mod plan;
 mod report;
+mod token;
 mod vault;
 mod waiting;
 
@@ -35,6 +36,7 @@ fn resources(plan: &Plan, observed: &Observed) -> Vec<Composed> {
     let mut resources = vec![host::cluster(plan, observed)];
     resources.extend(inside::all(plan, observed));
     if plan.spec.vault.enabled {
+        resources.extend(token::all(plan, observed));
         resources.extend(vault::all(plan, observed));
     }
     if plan.spec.argocd.enabled {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{change, change_composed, composed, object, request, settled};
+use crate::fixture::{change, change_composed, composed, condition, object, request, settled};
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
 use function_tenancy::run;
 use serde_json::{Value, json};
@@ -179,6 +179,20 @@ fn ready_and_settled_means_no_event_and_a_long_ttl() {
 }
 
 #[test]
+fn while_crossplane_keeps_events_back_it_is_asked_to_come_again_soon() {
+    let unheard = |mut request: RunFunctionRequest| {
+        let observed = request.observed.as_mut().unwrap();
+        change(observed.composite.as_mut().unwrap(), |composite| {
+            let open = condition("Responsive", "False", "WatchCircuitOpen", "Too many events");
+            composite["status"]["conditions"] = json!([open]);
+        });
+        run(&request).meta.unwrap().ttl.unwrap().seconds
+    };
+    assert_eq!(unheard(request("cluster_minimal")), 10);
+    assert_eq!(unheard(settled(&request("cluster_minimal"))), 30);
+}
+
+#[test]
 fn a_changed_claim_is_not_ready_before_its_resources_follow() {
     let mut request = settled(&settled(&request("minimal")));
     change(
@@ -343,4 +357,20 @@ fn no_secret_of_a_request_gets_into_a_response() {
     let response = format!("{:?}", run(&request));
     assert!(!response.contains("canary-hunter2"));
     assert!(!response.contains(&format!("{:?}", b"canary-hunter2")));
+}
+
+/// The API server does not take tokens for Vault, so Vault has one of its own to ask with.
+#[test]
+fn vault_may_ask_the_api_server_about_tokens_with_the_method_kubernetes() {
+    let response = run(&request("cluster_existing"));
+    let composed = &response.desired.as_ref().unwrap().resources["vault-reviewer"];
+    let manifest = &object(composed)["spec"]["forProvider"]["manifest"];
+    assert_eq!(manifest["kind"], "ClusterRoleBinding");
+    assert_eq!(manifest["roleRef"]["name"], "system:auth-delegator");
+    let account = json!({"kind": "ServiceAccount", "name": "external-secrets", "namespace": "external-secrets-system"});
+    assert_eq!(manifest["subjects"], json!([account]));
+    let config = &response.desired.as_ref().unwrap().resources["vault-config"];
+    let reviewer = &object(config)["spec"]["forProvider"]["reviewer"];
+    assert_eq!(reviewer["serviceAccount"]["name"], "external-secrets");
+    assert!(!keys(&run(&request("cluster_minimal"))).contains("vault-reviewer"));
 }

@@ -210,7 +210,21 @@ pub enum Observation<K: Kind> {
         /// What was found for fields that the spec leaves open. It fills them when the policies allow
         /// `LateInitialize`; what the spec says is never replaced.
         found: Option<Box<K::Parameters>>,
+        /// Secrets that what was found depends on beside those the spec refers to. It is looked at
+        /// again as soon as one of them changes.
+        secrets: Vec<SeenSecret>,
     },
+}
+
+/// A Secret of the cluster that the provider runs in, as it was when it was seen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SeenSecret {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Resource version; empty when it was not there.
+    pub version: String,
 }
 
 impl<K: Kind> Observation<K> {
@@ -225,6 +239,7 @@ impl<K: Kind> Observation<K> {
             look_again: None,
             due: Vec::new(),
             found: None,
+            secrets: Vec::new(),
         }
     }
 
@@ -278,6 +293,16 @@ impl<K: Kind> Observation<K> {
         self
     }
 
+    /// As it is, to be looked at again as soon as one of these Secrets is another than it was. A write of
+    /// one's own costs one look.
+    #[must_use]
+    pub fn following(mut self, seen: impl IntoIterator<Item = SeenSecret>) -> Self {
+        if let Self::Present { secrets, .. } = &mut self {
+            *secrets = seen.into_iter().collect();
+        }
+        self
+    }
+
     /// As it is, to be looked at again after `time` at the latest.
     #[must_use]
     pub fn again_within(mut self, time: Duration) -> Self {
@@ -293,6 +318,8 @@ impl<K: Kind> Observation<K> {
 pub enum Readiness {
     /// It can.
     Ready,
-    /// It cannot yet, or not any more.
+    /// It cannot yet, and nothing is in the way: it is being made.
+    Creating(String),
+    /// Something is in the way, or it cannot be used any more.
     NotReady(String),
 }

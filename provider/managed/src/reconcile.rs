@@ -48,8 +48,13 @@ const YOUNG: Duration = Duration::from_secs(30);
 
 /// What is made together becomes ready one after the other. For this long, waiting for another object
 /// is not even worth a status write: each one runs the pipeline of the composite, and Crossplane stops
-/// listening to a composite whose resources write too much (its circuit breaker opens at 100 events).
+/// listening to a composite whose resources write too much: its circuit breaker opens at 100 events, and
+/// it counts an update as two.
 const NEW: Duration = Duration::from_secs(3);
+
+/// For so long nothing is told of an object that waits for another resource, which tells itself what is in
+/// its way: a cluster takes a minute to start, and all that wait for it would tell at the same moment.
+const PATIENT: Duration = Duration::from_mins(2);
 
 /// How soon a pass that waits for another resource is repeated. The Secret's coming wakes it anyway, and
 /// waiting is no failure: what goes wrong afterwards is tried again as soon as a first failure is.
@@ -284,7 +289,7 @@ where
             Stop::Awaiting(error) => {
                 let mut outcome = Outcome::failed(Stage::Resolve, &error, poll);
                 outcome.wake = Wake::After(AWAITING);
-                if self.is_younger_than(YOUNG) {
+                if self.is_younger_than(PATIENT) {
                     outcome.occurrences.clear();
                     outcome.conditions.clear();
                 }

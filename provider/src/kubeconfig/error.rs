@@ -73,6 +73,8 @@ pub enum Reason {
     Unauthorized,
     /// The server knows the credential, and it may not do this.
     Forbidden,
+    /// It may do this, but what it sent is not let in: a quota, a limit, pod security, a webhook.
+    NotAdmitted,
     /// There is no such object or API.
     NotFound,
     /// Somebody else changed or owns it.
@@ -97,6 +99,7 @@ impl Reason {
             Self::Unreachable => "Unreachable",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
+            Self::NotAdmitted => "NotAdmitted",
             Self::NotFound => "NotFound",
             Self::Conflict => "Conflict",
             Self::Invalid => "Invalid",
@@ -115,6 +118,7 @@ impl Reason {
             Self::Refused => "check that the API server runs at this address",
             Self::Unauthorized => "renew the kubeconfig's credential",
             Self::Forbidden => "give the kubeconfig's identity this right",
+            Self::NotAdmitted => "fit it to the quota or rule that refuses it, or change that",
             Self::NotFound => "create what is missing there first",
             Self::Conflict => "let one writer own it",
             Self::Invalid => "correct the manifest",
@@ -192,7 +196,9 @@ impl From<Error> for ExternalError {
                 retry_after,
                 failure,
             },
-            Reason::NotFound | Reason::Conflict | Reason::ServerError => Self::Other(failure),
+            Reason::NotFound | Reason::Conflict | Reason::NotAdmitted | Reason::ServerError => {
+                Self::Other(failure)
+            }
             _ => Self::Unreachable(failure),
         }
     }
@@ -201,6 +207,7 @@ impl From<Error> for ExternalError {
 fn of_status(status: &kube::core::Status) -> Reason {
     match status.code {
         401 => Reason::Unauthorized,
+        403 if is_of_admission(&status.message) => Reason::NotAdmitted,
         403 => Reason::Forbidden,
         404 => Reason::NotFound,
         409 => Reason::Conflict,
@@ -215,6 +222,13 @@ fn of_status(status: &kube::core::Status) -> Reason {
         400..=499 => Reason::Invalid,
         _ => Reason::ServerError,
     }
+}
+
+/// The authorizer names the user; whatever refuses after it does not.
+fn is_of_admission(message: &str) -> bool {
+    let refusal = message.split_once(" is forbidden: ");
+    refusal.is_some_and(|(_, why)| !why.starts_with("User "))
+        || message.contains(" denied the request")
 }
 
 fn of_transport(error: &kube::Error) -> Reason {
@@ -363,6 +377,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_quota_or_a_rule_refuses_is_no_missing_right() {
+        let table = [
+            (
+                r#"pods is forbidden: User "a" cannot create resource "pods" in API group """#,
+                "Forbidden",
+            ),
+            (
+                r#"services "dev" is forbidden: exceeded quota: vc-dev, requested: services.nodeports=2"#,
+                "NotAdmitted",
+            ),
+            (
+                r#"pods "dev-0" is forbidden: violates PodSecurity "restricted:latest""#,
+                "NotAdmitted",
+            ),
+            (
+                r#"admission webhook "policy.example.org" denied the request: no"#,
+                "NotAdmitted",
+            ),
+        ];
+        for (message, expected) in table {
+            let error = kube::Error::Api(Box::new(kube::core::Status {
+                code: 403,
+                message: message.to_owned(),
+                ..kube::core::Status::default()
+            }));
+            assert_eq!(Error::call("apply", &error).reason(), expected, "{message}");
+        }
+    }
+
+    #[test]
     fn every_remedy_fits_a_condition() {
         for reason in [
             Reason::TlsNameMismatch,
@@ -372,6 +416,7 @@ mod tests {
             Reason::Refused,
             Reason::Unauthorized,
             Reason::Forbidden,
+            Reason::NotAdmitted,
             Reason::NotFound,
             Reason::Throttled(None),
         ] {

@@ -14,6 +14,13 @@ use super::{
     client::within,
     error::{Error, Reason},
 };
+use crate::patience::Patience;
+
+mod life;
+mod proven;
+
+pub use life::{due, left};
+pub use proven::proven;
 
 /// A token and until when it is good, as the server says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,6 +65,25 @@ pub async fn request(
         token: Value::from(status.token),
         expires: status.expiration_timestamp.0,
     })
+}
+
+/// Requests a token for the API server itself, of an account that may be made at this moment: it is asked
+/// for again for a second and a half. As [`request`] otherwise.
+///
+/// # Errors
+/// As [`request`].
+pub async fn request_patiently(
+    client: &Client,
+    account: (&str, &str),
+    seconds: i64,
+) -> Result<Token, Error> {
+    let mut patience = Patience::new();
+    loop {
+        match request(client, account, Vec::new(), seconds).await {
+            Err(error) if error.is(Reason::NotFound) && patience.is_left().await => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// What a `ServiceAccount` token says about itself. Nothing is verified: the server does that.

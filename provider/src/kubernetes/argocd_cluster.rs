@@ -32,8 +32,6 @@ mod neighbour;
 mod remote;
 #[cfg(feature = "backends")]
 mod secret;
-#[cfg(feature = "backends")]
-mod token;
 
 /// A cluster that Argo CD deploys to.
 #[derive(Clone, Debug)]
@@ -119,7 +117,9 @@ pub struct CredentialParameters {
     pub service_account: Option<ServiceAccountName>,
     /// `ClusterRole` of the cluster that Argo CD is bound to; it must exist. Default: one of the
     /// `ServiceAccount`'s name is made that may read and write every kind of object, and neither
-    /// impersonate nor escalate. Give a narrower one, such as `edit`, where that is enough.
+    /// impersonate nor escalate. Give a narrower one, such as `edit`, where that is enough; Argo CD
+    /// then needs `resource.respectRBAC: normal` in its `argocd-cm`, because it wants to list every
+    /// kind of object otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub cluster_role: Option<String>,

@@ -43,12 +43,14 @@ impl ManagedConnector for Connector {
     async fn connect(&self, config: &ResolvedConfig<Settings>) -> Result<Session, ExternalError> {
         let allowance = allowance(config)?;
         let (host, control) = (host(config)?, config.client.clone());
+        let is_watched = config.settings.credentials.source == CredentialsSource::InjectedIdentity;
         Ok(Session::with_images(
             host,
             control,
             allowance,
             self.remotes.clone(),
             config.settings.images.clone(),
+            is_watched,
         ))
     }
 

@@ -92,6 +92,21 @@ pub(super) fn clock() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// Whether a credential can be used, and the condition that tells.
+pub(super) fn credential<T>(proof: &Result<T, Error>) -> (Readiness, Claim) {
+    match proof {
+        Ok(_) => {
+            let claim = Claim::new(API_REACHABLE, Truth::True, "CredentialProven", "");
+            (Readiness::Ready, claim)
+        }
+        Err(error) => {
+            let said = message(error);
+            let claim = Claim::new(API_REACHABLE, Truth::False, error.reason(), said.as_str());
+            (Readiness::NotReady(said), claim)
+        }
+    }
+}
+
 /// What is to be said about a kubeconfig that cannot be used.
 pub fn unusable(error: &Error) -> Health {
     let unknown = |kind| Claim::new(kind, Truth::Unknown, "NoKubeconfig", "");
@@ -129,7 +144,7 @@ pub fn judge(access: &Access, answers: Answers, name: &str, now: Timestamp) -> H
         status: status(access, &facts, expires),
         conditions: vec![
             Claim::new(KUBECONFIG_AVAILABLE, Truth::True, "Available", ""),
-            reachable(&answers.proof),
+            credential(&answers.proof).1,
             valid(&facts, expires, now),
         ],
         ready: Readiness::Ready,
@@ -153,13 +168,6 @@ pub fn judge(access: &Access, answers: Answers, name: &str, now: Timestamp) -> H
 
 fn message(error: &Error) -> String {
     format!("{error}; {}", error.remedy())
-}
-
-fn reachable(proof: &Result<Proof, Error>) -> Claim {
-    match proof {
-        Ok(_) => Claim::new(API_REACHABLE, Truth::True, "CredentialProven", ""),
-        Err(error) => Claim::new(API_REACHABLE, Truth::False, error.reason(), message(error)),
-    }
 }
 
 fn expiry(access: &Access, facts: &Facts) -> Option<Timestamp> {

@@ -4,7 +4,11 @@ use std::{fmt, sync::Arc};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
-use managed::{external::ExternalError, input::Value};
+use managed::{
+    external::{ExternalError, SeenSecret},
+    input::Value,
+};
+use serde_json::Value as Json;
 
 use super::{
     allowance::Allowance,
@@ -26,6 +30,7 @@ struct Inner {
     allowance: Allowance,
     remotes: Remotes,
     images: Images,
+    is_watched: bool,
 }
 
 impl fmt::Debug for Session {
@@ -41,19 +46,22 @@ impl Session {
     /// A session on a host cluster. `control` is a client of the control plane, where resources and
     /// their Secrets lie.
     pub fn new(host: Client, control: Client, allowance: Allowance, remotes: Remotes) -> Self {
-        Self::with_images(host, control, allowance, remotes, Images::default())
+        Self::with_images(host, control, allowance, remotes, Images::default(), false)
     }
 
-    /// As [`Session::new`], with images for virtual clusters that name none.
+    /// As [`Session::new`], with images for virtual clusters that name none. `is_watched`: the host cluster
+    /// is the control plane, whose Secrets the runtime watches.
     pub fn with_images(
         host: Client,
         control: Client,
         allowance: Allowance,
         remotes: Remotes,
         images: Images,
+        is_watched: bool,
     ) -> Self {
         Self(Arc::new(Inner {
             images,
+            is_watched,
             objects: Remote::new(host.clone()),
             host,
             control,
@@ -85,6 +93,21 @@ impl Session {
     pub fn host_objects(&self, own: &str, namespace: &str) -> Result<Remote, ExternalError> {
         self.0.allowance.check(own, namespace)?;
         Ok(self.0.objects.clone())
+    }
+
+    /// A Secret of the host cluster as it was seen, where its changes are told of.
+    pub(super) fn seen(
+        &self,
+        namespace: &str,
+        name: &str,
+        live: Option<&Json>,
+    ) -> Option<SeenSecret> {
+        let version = live.and_then(|live| live["metadata"]["resourceVersion"].as_str());
+        self.0.is_watched.then(|| SeenSecret {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            version: version.unwrap_or_default().to_owned(),
+        })
     }
 
     /// The clients of remote clusters.

@@ -8,6 +8,7 @@ mod outage;
 mod planning;
 mod profile;
 mod refusal;
+mod shards;
 mod status;
 
 use testbed::product::Flavour;

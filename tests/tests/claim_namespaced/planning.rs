@@ -25,7 +25,7 @@ async fn a_new_claim_is_planned_and_carried_out_when_the_annotation_goes() -> an
         format!(r#"CREATE ROLE "{database}_owners""#),
         format!(r#"CREATE DATABASE "{database}" TEMPLATE "template0""#),
         format!(r#"CREATE ROLE "{database}_app" "#),
-        "store password".to_owned(),
+        "store endpoint, password, port, username".to_owned(),
     ];
     let status = claim
         .until("planned", |status| {

@@ -9,7 +9,7 @@ use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 use managed::external::{Desired, ExternalClient, ExternalError, Observation, Owner, Readiness};
 use managed::input::{Input, Resolved, SecretKeyRef, Value as Secret};
-use managed::{Drift, Kind};
+use managed::{ConnectionDetails, Drift, Kind};
 use provider_tenancy::kubeconfig::{Access, Credential, Remotes};
 use provider_tenancy::kubernetes::Session;
 use provider_tenancy::kubernetes::allowance::Allowance;
@@ -184,13 +184,15 @@ where
             }
             Observation::Absent => {
                 self.remember(session);
-                ExternalClient::<K>::create(session, &self.0).await?;
+                let details = ExternalClient::<K>::create(session, &self.0).await?;
+                self.publish(&details);
                 Did::Created
             }
             Observation::Present { drift, .. } if drift.is_empty() => Did::Nothing,
             Observation::Present { drift, .. } => {
                 self.remember(session);
-                ExternalClient::<K>::update(session, &self.0, &drift).await?;
+                let details = ExternalClient::<K>::update(session, &self.0, &drift).await?;
+                self.publish(&details);
                 Did::Updated(fields(drift))
             }
         };
@@ -198,6 +200,14 @@ where
             self.0.last = at_provider;
         }
         Ok(did)
+    }
+
+    fn publish(&mut self, details: &ConnectionDetails) {
+        if let Some(stored) = &mut self.0.connection {
+            for (key, value) in details.iter() {
+                stored.insert(key, value.clone());
+            }
+        }
     }
 
     fn remember(&mut self, session: &Session) {

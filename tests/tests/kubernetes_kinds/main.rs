@@ -15,3 +15,4 @@ mod cluster_connection;
 mod config;
 mod fixture;
 mod remote_object;
+mod service_account_token;

@@ -2,7 +2,7 @@
 
 use managed::{
     ConnectionDetails,
-    external::{Desired, ExternalError},
+    external::{Desired, ExternalClient, ExternalError, Observation},
     input::{Input, SecretKeyRef, Value},
 };
 use provider_tenancy::postgresql::{
@@ -243,6 +243,23 @@ async fn a_generated_password_logs_in_and_is_generated_once() {
 }
 
 #[tokio::test]
+async fn all_that_an_application_needs_is_stored_together_with_the_new_password() {
+    on_every_server("rolestore", async |server| {
+        let mut role = wanted::<Role>(&server.name("app"), login());
+        role.connection = Some(ConnectionDetails::none());
+        let absent = Observation::Absent;
+        let stored = ExternalClient::<Role>::credentials(&server.session, &role, &absent);
+        role.connection = Some(stored.clone());
+        let created = server.session.create(&role).await;
+        let mut both = stored.clone();
+        both.merge(&created.unwrap());
+        assert!(both == stored, "more was told after the create");
+        remove(&server.session, &mut role).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_password_changed_by_hand_is_noticed_without_reading_verifiers() {
     on_every_server("roleprobe", async |server| {
         let mut role = wanted::<Role>(&server.name("app"), login());
@@ -272,6 +289,27 @@ async fn a_password_changed_by_hand_is_noticed_without_reading_verifiers() {
             .await;
         server.session.proofs().forget(&role.external_name);
         assert_eq!(drift(&server.session, &role).await, Vec::<String>::new());
+        remove(&server.session, &mut role).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_password_changed_by_hand_together_with_a_field_is_noticed_at_the_same_look() {
+    on_every_server("roleboth", async |server| {
+        let parameters = RoleParameters {
+            connection_limit: Some(9),
+            ..login()
+        };
+        let mut role = wanted::<Role>(&server.name("app"), parameters);
+        role.connection = Some(ConnectionDetails::none());
+        apply(&server.session, &mut role).await;
+        let alter = format!("ALTER ROLE \"{}\"", role.external_name);
+        let by_hand = format!("{alter} PASSWORD 'by hand' CONNECTION LIMIT 5");
+        server.sql("postgres", &by_hand).await;
+        let found = drift(&server.session, &role).await;
+        assert_eq!(found, ["connectionLimit", "password"]);
+        apply(&server.session, &mut role).await;
         remove(&server.session, &mut role).await;
     })
     .await;

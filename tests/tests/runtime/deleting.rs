@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::resource::DeleteParams;
 
 use crate::lab::Lab;
@@ -53,6 +53,27 @@ async fn a_finalizer_of_somebody_else_holds_the_external_resource() -> anyhow::R
     lab.finish(provider).await
 }
 
+/// What makes the config map `owner` with this UID the owner of a resource.
+fn owned_by(uid: &str) -> Value {
+    let owner = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid,
+        "controller": true, "blockOwnerDeletion": true,
+    });
+    json!({"metadata": {"ownerReferences": [owner]}})
+}
+
+/// Waits until the garbage collector has taken a resource whose owner is not there.
+///
+/// It learns of a new kind within half a minute, and of objects in their order: when this one is
+/// gone, it knows all that were made before. Until then an owner's deletion waits for nobody.
+async fn until_garbage_is_collected(lab: &Lab) -> anyhow::Result<()> {
+    let orphan = lab.make("orphan").await?;
+    orphan
+        .merge(&owned_by("00000000-0000-4000-8000-000000000000"))
+        .await?;
+    orphan.until_gone().await
+}
+
 #[tokio::test]
 async fn an_owner_that_is_deleted_in_the_foreground_waits_for_the_external_resource()
 -> anyhow::Result<()> {
@@ -68,14 +89,9 @@ async fn an_owner_that_is_deleted_in_the_foreground_waits_for_the_external_resou
     ];
     let uid = lab.kubectl(&uid).await?;
     let resource = lab.make("a").await?;
-    let owner = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid,
-        "controller": true, "blockOwnerDeletion": true,
-    });
-    resource
-        .merge(&json!({"metadata": {"ownerReferences": [owner]}}))
-        .await?;
+    resource.merge(&owned_by(&uid)).await?;
     resource.until_settled().await?;
+    until_garbage_is_collected(&lab).await?;
     let delete = [
         "delete",
         "configmap",

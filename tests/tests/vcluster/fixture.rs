@@ -139,13 +139,19 @@ impl Fixture {
                     resource.connection = Some(connection_details.clone());
                     return Access::parse(kubeconfig).unwrap();
                 }
-                Readiness::NotReady(_) if !connection_details.is_empty() => {
+                Readiness::Creating(_) | Readiness::NotReady(_)
+                    if !connection_details.is_empty() =>
+                {
                     panic!("published before it was proven");
                 }
-                Readiness::NotReady(why) if begin.elapsed() > Duration::from_secs(180) => {
+                Readiness::Creating(why) | Readiness::NotReady(why)
+                    if begin.elapsed() > Duration::from_secs(180) =>
+                {
                     panic!("not ready after three minutes: {why}; {:?}", resource.last);
                 }
-                Readiness::NotReady(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+                Readiness::Creating(_) | Readiness::NotReady(_) => {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
             }
         }
     }

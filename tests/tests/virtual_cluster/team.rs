@@ -12,6 +12,9 @@ use testbed::{Inside, wait_for, wait_for_value};
 /// Long enough for a control plane to start on a machine that does something else as well.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Secrets that managed resources write.
+const CONNECTIONS: &str = "type=connection.crossplane.io/v1alpha1";
+
 pub(crate) struct Team<'a> {
     stage: &'a Stage,
     /// Name of the claim and its environment.
@@ -34,7 +37,12 @@ impl<'a> Team<'a> {
     }
 
     pub(crate) async fn claim(&self) -> anyhow::Result<()> {
-        let claim = json!({
+        self.claim_with(&json!({})).await
+    }
+
+    /// Claims a cluster with further fields.
+    pub(crate) async fn claim_with(&self, fields: &Value) -> anyhow::Result<()> {
+        let mut claim = json!({
             "apiVersion": "cluster.pnats.cloud/v1alpha1",
             "kind": "VirtualCluster",
             "metadata": {"name": self.environment, "namespace": self.stage.name()},
@@ -45,7 +53,15 @@ impl<'a> Team<'a> {
                 "vault": {"name": self.name, "path": self.vault_path()},
             },
         });
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            claim["spec"][field] = value.clone();
+        }
         self.stage.testbed.apply(&claim.to_string()).await
+    }
+
+    /// Name of the mount, the policy and the role in Vault.
+    pub(crate) fn vault_name(&self) -> &str {
+        &self.name
     }
 
     /// The claim's status; null before there is one.
@@ -86,7 +102,8 @@ impl<'a> Team<'a> {
         }
     }
 
-    async fn describe(&self) -> String {
+    /// The claim and everything it became.
+    pub(crate) async fn describe(&self) -> String {
         let seen = ["virtualclusters", "managed"].map(|kinds| {
             let arguments = ["get", kinds, "-o", "yaml"];
             async move { self.stage.kubectl(&arguments).await.unwrap_or_default() }
@@ -122,15 +139,50 @@ impl<'a> Team<'a> {
         Ok(())
     }
 
-    /// The cluster as somebody reaches it who knows nothing but what Vault holds.
-    pub(crate) async fn cluster_from_vault(&self, status: &Value) -> anyhow::Result<Inside> {
+    async fn credentials(&self, status: &Value) -> anyhow::Result<Credentials> {
         let path = status["vaultPath"].as_str().context("no vaultPath")?;
         let found = Credentials::read(self.stage, path).await?;
-        let found = found.with_context(|| format!("nothing is at {path}"))?;
+        found.with_context(|| format!("nothing is at {path}"))
+    }
+
+    /// The cluster as somebody reaches it who knows nothing but what Vault holds.
+    pub(crate) async fn cluster_from_vault(&self, status: &Value) -> anyhow::Result<Inside> {
+        let found = self.credentials(status).await?;
         ensure!(status["endpoint"] == found.get("api-url"), "{status}");
         let kubeconfig = String::from_utf8(STANDARD.decode(found.get("kubeconfig"))?)?;
         let host_namespace = status["hostNamespace"].as_str().unwrap_or_default();
         self.stage.testbed.inside(host_namespace, &kubeconfig).await
+    }
+
+    /// The cluster as somebody reaches it who uses the token of few rights that Vault holds. `None` when it
+    /// holds none.
+    pub(crate) async fn by_token_from_vault(
+        &self,
+        status: &Value,
+    ) -> anyhow::Result<Option<Inside>> {
+        let found = self.credentials(status).await?;
+        if found.get("token").is_empty() {
+            return Ok(None);
+        }
+        let [server, ca, token] = ["api-url", "ca-cert", "token"].map(|key| found.get(key));
+        let kubeconfig = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: here\n\
+             contexts: [{{name: here, context: {{cluster: here, user: here}}}}]\n\
+             users: [{{name: here, user: {{token: {token}}}}}]\n\
+             clusters:\n- name: here\n  cluster:\n    server: {server}\n    \
+             certificate-authority-data: {ca}\n"
+        );
+        let host_namespace = status["hostNamespace"].as_str().unwrap_or_default();
+        let inside = self.stage.testbed.inside(host_namespace, &kubeconfig);
+        inside.await.map(Some)
+    }
+
+    /// Changes the claim's spec.
+    pub(crate) async fn patch(&self, spec: &Value) -> anyhow::Result<()> {
+        let patch = json!({ "spec": spec }).to_string();
+        let claim = ["patch", "virtualcluster", self.environment];
+        let patch = [&claim[..], &["--type=merge", "--patch", &patch]].concat();
+        self.stage.kubectl(&patch).await.map(drop)
     }
 
     /// A Vault token for a `ServiceAccount` token.
@@ -172,10 +224,17 @@ impl<'a> Team<'a> {
         }
     }
 
-    async fn remains(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn remains(&self) -> anyhow::Result<Vec<String>> {
         let kinds = "virtualclusters,managed";
         let here = self.stage.kubectl(&["get", kinds, "-o", "name"]).await?;
-        let mut left: Vec<_> = here.lines().map(str::to_owned).collect();
+        let secrets = ["get", "secrets", "-o", "name", "--field-selector"];
+        let secrets = [&secrets[..], &[CONNECTIONS]].concat();
+        let secrets = self.stage.kubectl(&secrets).await?;
+        let mut left: Vec<_> = here
+            .lines()
+            .chain(secrets.lines())
+            .map(str::to_owned)
+            .collect();
         let kubectl = &["get", "namespaces", "-o", "name"];
         let namespaces = self.stage.testbed.kubectl(kubectl).await?;
         let own = format!("vc-{}", self.stage.name());
@@ -199,11 +258,11 @@ impl<'a> Team<'a> {
     }
 }
 
-fn holds(status: &Value, kind: &str) -> bool {
+pub(crate) fn holds(status: &Value, kind: &str) -> bool {
     find(status, kind)["status"] == "True"
 }
 
-fn find(status: &Value, kind: &str) -> Value {
+pub(crate) fn find(status: &Value, kind: &str) -> Value {
     let mut conditions = status["conditions"].as_array().into_iter().flatten();
     let found = conditions.find(|one| one["type"] == kind);
     found.cloned().unwrap_or_default()

@@ -34,6 +34,9 @@ pub struct VirtualClusterStatus {
     /// Until when the credential in the kubeconfig is valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_expires_at: Option<String>,
+    /// Until when the token of few rights in Vault is valid; it is renewed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<String>,
     /// Vault path of the cluster's credentials, mount included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_path: Option<String>,

@@ -62,6 +62,36 @@ pub struct ClusterVaultSpec {
         )
     )]
     pub read: Vec<String>,
+    /// A token of few rights beside the kubeconfig, under the key `token`: of a `ServiceAccount` of its
+    /// own, and renewed. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<ClusterToken>,
+}
+
+/// What a token may do inside the cluster.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterToken {
+    /// `ClusterRole` inside the cluster; it must exist. Default `view`.
+    #[serde(default = "view")]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
+    pub cluster_role: String,
+    /// Namespaces inside that it holds in; they must exist. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub namespaces: Vec<String>,
+    /// Life of a token in seconds; it is renewed when four fifths of its life are over. Default 86400, a
+    /// day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 600, max = 31_536_000))]
+    pub expiration_seconds: Option<i64>,
 }
 
 impl Default for ClusterVaultSpec {
@@ -74,6 +104,7 @@ impl Default for ClusterVaultSpec {
             name: None,
             service_account: LoginAccount::default(),
             read: Vec::new(),
+            token: None,
         }
     }
 }
@@ -123,6 +154,10 @@ const fn yes() -> bool {
 
 fn default_mount() -> String {
     "secret".into()
+}
+
+fn view() -> String {
+    "view".into()
 }
 
 fn eso_namespace() -> String {

@@ -1,6 +1,6 @@
 //! The cluster in Argo CD: its registration, which the provider keeps fresh with a token of its own.
 
-use managed::{ManagedResource, input::SecretKeyRef};
+use managed::ManagedResource;
 use provider_tenancy::kubernetes::{ArgoCdCluster, argocd_cluster::ArgoCdClusterParameters};
 
 use super::plan::Plan;
@@ -12,10 +12,6 @@ use crate::{
 /// Everything in Argo CD.
 pub(super) fn all(plan: &Plan, observed: &Observed) -> Vec<Composed> {
     let spec = &plan.spec.argocd;
-    let kubeconfig = SecretKeyRef {
-        name: plan.secret.clone(),
-        key: "kubeconfig".into(),
-    };
     let mut labels = spec.labels.clone();
     labels.insert(
         "environment".into(),
@@ -25,7 +21,7 @@ pub(super) fn all(plan: &Plan, observed: &Observed) -> Vec<Composed> {
         namespace: spec.namespace.clone(),
         project: spec.project.clone(),
         labels,
-        ..ArgoCdClusterParameters::new(kubeconfig, &plan.cluster)
+        ..ArgoCdClusterParameters::new(plan.kubeconfig(), &plan.cluster)
     };
     let mut cluster = ManagedResource::<ArgoCdCluster>::new(plan.object("argocd"), parameters);
     cluster.metadata.namespace = Some(plan.namespace.clone());

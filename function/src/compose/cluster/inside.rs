@@ -1,11 +1,12 @@
-//! What is made inside the cluster: namespaces, and the `ServiceAccount` that logs in to Vault.
+//! What is made inside the cluster: namespaces, and the `ServiceAccount` that logs in to Vault, with the
+//! right that the method `kubernetes` needs.
 //!
-//! They stay behind when the claim goes: in a virtual cluster they go with it, and in an existing one
-//! nobody knows what has been put into a namespace since.
+//! Namespaces and the account stay behind when the claim goes: in a virtual cluster they go with it, and in
+//! an existing one nobody knows what has been put into a namespace since. The right goes.
 
 use std::collections::BTreeSet;
 
-use managed::{ManagedResource, input::SecretKeyRef};
+use managed::ManagedResource;
 use provider_tenancy::kubernetes::{
     RemoteObject,
     remote_object::{Adopt, DeletionPolicy, RemoteObjectParameters},
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::plan::Plan;
 use crate::{
+    claim::virtual_cluster::AuthMethod,
     compose::{Aspect, Composed},
     observed::Observed,
 };
@@ -33,6 +35,9 @@ pub(super) fn all(plan: &Plan, observed: &Observed) -> Vec<Composed> {
         .collect();
     if plan.spec.vault.enabled {
         objects.push(service_account(plan, observed));
+        if plan.spec.vault.auth == AuthMethod::Kubernetes {
+            objects.push(reviewer(plan, observed));
+        }
     }
     objects
 }
@@ -56,18 +61,59 @@ fn service_account(plan: &Plan, observed: &Observed) -> Composed {
     object(plan, observed, "vault-account", manifest)
 }
 
+/// Vault asks the API server about tokens as this account, so it must be allowed to ask.
+fn reviewer(plan: &Plan, observed: &Observed) -> Composed {
+    let account = &plan.spec.vault.service_account;
+    let manifest = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": format!("{}-token-review", plan.vault_name)},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "system:auth-delegator",
+        },
+        "subjects": [{
+            "kind": "ServiceAccount",
+            "name": account.name,
+            "namespace": account.namespace,
+        }],
+    });
+    passing(plan, observed, ("vault-reviewer", Aspect::Inside), manifest)
+}
+
+/// What stays when the claim goes.
 fn object(plan: &Plan, observed: &Observed, key: &str, manifest: Value) -> Composed {
-    let kubeconfig = SecretKeyRef {
-        name: plan.secret.clone(),
-        key: "kubeconfig".into(),
-    };
     let parameters = RemoteObjectParameters {
         deletion_policy: DeletionPolicy::Orphan,
         adopt: Adopt::IfUnowned,
-        ..RemoteObjectParameters::new(kubeconfig, manifest)
+        ..RemoteObjectParameters::new(plan.kubeconfig(), manifest)
     };
+    remote(plan, observed, (key, Aspect::Inside), parameters)
+}
+
+/// What goes when the claim goes: accounts that nobody else uses, and rights.
+pub(super) fn passing(
+    plan: &Plan,
+    observed: &Observed,
+    part: (&str, Aspect),
+    manifest: Value,
+) -> Composed {
+    let parameters = RemoteObjectParameters {
+        adopt: Adopt::IfUnowned,
+        ..RemoteObjectParameters::new(plan.kubeconfig(), manifest)
+    };
+    remote(plan, observed, part, parameters)
+}
+
+fn remote(
+    plan: &Plan,
+    observed: &Observed,
+    (key, aspect): (&str, Aspect),
+    parameters: RemoteObjectParameters,
+) -> Composed {
     let mut remote = ManagedResource::<RemoteObject>::new(plan.object(key), parameters);
     remote.metadata.namespace = Some(plan.namespace.clone());
     remote.spec.provider_config_ref = plan.spec.provider_configs.kubernetes.clone();
-    Composed::new(observed, key, Aspect::Inside, &remote)
+    Composed::new(observed, key, aspect, &remote)
 }

@@ -1,5 +1,7 @@
 //! Who is called what: every name a claim leads to, worked out once.
 
+use managed::input::SecretKeyRef;
+
 use super::super::{Refusal, name, origin, spec};
 use crate::{
     claim::virtual_cluster::{ClusterType, VirtualClusterSpec},
@@ -64,6 +66,19 @@ impl Plan {
     /// True when the claim makes the cluster.
     pub(super) fn is_made_here(&self) -> bool {
         self.spec.kind == ClusterType::VCluster
+    }
+
+    /// The kubeconfig of the cluster.
+    pub(super) fn kubeconfig(&self) -> SecretKeyRef {
+        SecretKeyRef {
+            name: self.secret.clone(),
+            key: "kubeconfig".into(),
+        }
+    }
+
+    /// The Secret that holds the token of few rights.
+    pub(super) fn token_secret(&self) -> String {
+        name::object(&[&self.claim, "token"])
     }
 
     /// Path of the credentials as the command line of Vault takes it.

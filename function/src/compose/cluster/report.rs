@@ -4,7 +4,7 @@
 
 use managed::condition::Truth;
 use provider_tenancy::{
-    kubernetes::{ClusterConnection, VCluster},
+    kubernetes::{ClusterConnection, ServiceAccountToken, VCluster},
     vault::{JwtAuthRole, KubernetesAuthRole},
 };
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     host::CLUSTER_KEY,
     plan::Plan,
+    token::TOKEN_KEY,
     vault::{AUDIENCE, ROLE_KEY},
 };
 use crate::{
@@ -100,6 +101,12 @@ pub(super) fn status(plan: &Plan, observed: &Observed, resources: &[Composed]) -
         host_namespace: plan.is_made_here().then(|| plan.host_namespace.clone()),
         kubeconfig_secret_name: Some(plan.secret.clone()),
         credential_expires_at: found.credential_expires_at.or(last.credential_expires_at),
+        token_expires_at: plan
+            .spec
+            .vault
+            .token
+            .as_ref()
+            .and_then(|_| token_expires_at(observed).or(last.token_expires_at)),
         vault_path: plan.spec.vault.enabled.then(|| plan.vault_location()),
         vault_login: plan
             .spec
@@ -128,6 +135,11 @@ fn found(plan: &Plan, observed: &Observed) -> VirtualClusterStatus {
         credential_expires_at: cluster.certificate.not_after,
         ..VirtualClusterStatus::default()
     }
+}
+
+fn token_expires_at(observed: &Observed) -> Option<String> {
+    let token = observed.at_provider::<ServiceAccountToken>(TOKEN_KEY);
+    token?.credential.expires_at
 }
 
 fn login(plan: &Plan, observed: &Observed, last: Option<VaultLoginStatus>) -> VaultLoginStatus {

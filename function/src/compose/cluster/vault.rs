@@ -4,14 +4,14 @@
 //! policy to the paths of one environment; neither a pod of another cluster nor one of the host cluster
 //! can log in, because none of their tokens verifies with this cluster's keys.
 
-use managed::{Kind, ManagedResource, input::SecretKeyRef, reference::NamedReference};
+use managed::{Kind, ManagedResource, reference::NamedReference};
 use provider_tenancy::vault::{
     AuthMount, JwtAuthConfig, JwtAuthRole, KubernetesAuthConfig, KubernetesAuthRole, KvSecret,
     Policy,
     auth_mount::AuthMountParameters,
     jwt_auth_config::JwtAuthConfigParameters,
     jwt_auth_role::JwtAuthRoleParameters,
-    kubernetes_auth_config::KubernetesAuthConfigParameters,
+    kubernetes_auth_config::{KubernetesAuthConfigParameters, Reviewer},
     kubernetes_auth_role::KubernetesAuthRoleParameters,
     kv_secret::{KvSecretParameters, ValueSource},
     policy::{KvAccess, PolicyParameters, PolicyRule},
@@ -84,11 +84,14 @@ impl Part<'_> {
 /// The kubeconfig is in base64, as the strategy's readers expect it.
 fn credentials(plan: &Plan) -> KvSecretParameters {
     let from_secret = |key: &str| ValueSource::secret(&plan.secret, key);
-    let data = [
+    let mut data = vec![
         ("kubeconfig", from_secret("kubeconfig").in_base64()),
         ("api-url", from_secret("api-url")),
         ("ca-cert", from_secret("ca-cert").in_base64()),
     ];
+    if plan.spec.vault.token.is_some() {
+        data.push(("token", ValueSource::secret(plan.token_secret(), "token")));
+    }
     let mut parameters = KvSecretParameters::new(&plan.vault_path, data);
     parameters.mount.clone_from(&plan.spec.vault.mount);
     parameters
@@ -138,9 +141,17 @@ fn jwt_config(plan: &Plan) -> JwtAuthConfigParameters {
     }
 }
 
+/// The API server does not take tokens that are made for Vault, so another token of the account asks.
 fn kubernetes_config(plan: &Plan) -> KubernetesAuthConfigParameters {
+    let proof = proof(plan);
+    let reviewer = Reviewer {
+        kubeconfig_secret_ref: Some(proof.kubeconfig_secret_ref),
+        service_account: Some(proof.service_account),
+        ..Reviewer::default()
+    };
     KubernetesAuthConfigParameters {
         mount_ref: Some(mount_ref(plan)),
+        reviewer: Some(reviewer),
         ..KubernetesAuthConfigParameters::of_connection(&plan.vault_name, &plan.secret)
     }
 }
@@ -184,10 +195,7 @@ fn proof(plan: &Plan) -> LoginProof {
         None => allowed.to_owned(),
     };
     LoginProof {
-        kubeconfig_secret_ref: SecretKeyRef {
-            name: plan.secret.clone(),
-            key: "kubeconfig".into(),
-        },
+        kubeconfig_secret_ref: plan.kubeconfig(),
         service_account: ServiceAccount {
             namespace: account.namespace.clone(),
             name: account.name.clone(),

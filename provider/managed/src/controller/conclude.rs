@@ -162,16 +162,17 @@ fn log_transition<K: Kind>(before: &ManagedResource<K>, after: &[Condition]) {
     let (namespace, name) = name_of(before);
     for new in transitions(before.conditions(), after) {
         let (condition, status, reason) = (&new.type_, &new.status, &new.reason);
-        let (kind, message) = (K::KIND, &new.message);
+        // A field `message` would be twice in a line of JSON.
+        let (kind, detail) = (K::KIND, &new.message);
         if new.reason == "ReconcileError" {
             warn!(
                 kind,
-                namespace, name, condition, status, reason, message, "condition changed"
+                namespace, name, condition, status, reason, detail, "condition changed"
             );
         } else {
             info!(
                 kind,
-                namespace, name, condition, status, reason, message, "condition changed"
+                namespace, name, condition, status, reason, detail, "condition changed"
             );
         }
     }

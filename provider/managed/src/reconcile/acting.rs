@@ -4,10 +4,12 @@
 //! one conditional patch, then the credentials. After a change the resource is observed again, so the
 //! status never speaks of what was merely asked for.
 
+use std::time::Duration;
+
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
-    Pass, Stop,
+    Pass, Stop, YOUNG,
     verdict::{found, listed, observed},
     writing::ledger,
 };
@@ -38,16 +40,25 @@ where
         !failed.is_empty() && failed >= at(CREATE_PENDING) && failed > at(CREATE_SUCCEEDED)
     }
 
-    /// True when a create has been seen to have worked and the object does not say so yet.
+    /// True when a create has been seen to have worked, the object does not say so yet, and now is the
+    /// time to say it.
     ///
-    /// On a new object that waits for the look after the first status: a whole composite is made at
+    /// On a new object that waits for the first look half a minute later: a whole composite is made at
     /// once, every write to one of its resources runs its pipeline, and Crossplane stops listening to
-    /// a composite after a hundred. Names are deterministic, so nothing depends on the mark.
+    /// a composite after fifty updates. Names are deterministic, so nothing depends on the mark.
     fn owes_success(&self) -> bool {
         let at = |annotation| self.object.annotation(annotation).unwrap_or_default();
         let status = self.object.status.as_ref();
+        let begun = at(CREATE_PENDING).max(at(CREATE_FAILED));
         status.is_some_and(|status| status.observed_generation.is_some())
-            && at(CREATE_PENDING).max(at(CREATE_FAILED)) > at(CREATE_SUCCEEDED)
+            && begun > at(CREATE_SUCCEEDED)
+            && (!at(CREATE_SUCCEEDED).is_empty() || self.is_past(begun, YOUNG))
+    }
+
+    /// True when a mark was made at least so long ago.
+    fn is_past(&self, mark: &str, age: Duration) -> bool {
+        let since = |mark: Timestamp| self.now.duration_since(mark).unsigned_abs();
+        mark.parse().is_ok_and(|mark| since(mark) >= age)
     }
 
     /// True while what was made may not show yet.
@@ -172,6 +183,7 @@ where
                 Ok(outcome)
             }
             Found::Present(rest) => {
+                self.carried_out(cause, without(changed, &rest));
                 let mut outcome = observed(observation, Wake::Backoff);
                 outcome
                     .conditions
@@ -191,6 +203,9 @@ where
 
     /// Tells what was changed, once it was seen to have worked.
     fn carried_out(&mut self, cause: Cause, changed: Vec<Drift>) -> DriftNews {
+        if changed.is_empty() {
+            return DriftNews::Now(cause, changed);
+        }
         let names = fields(&changed).join(", ");
         if cause == Cause::External {
             let message = format!("corrected {names}");
@@ -199,16 +214,14 @@ where
             self.controller.runtime.metrics.drift_corrected(K::KIND);
             return DriftNews::Corrected(changed);
         }
-        if !changed.is_empty() {
-            let verb = if cause == Cause::Renewal {
-                "renewed"
-            } else {
-                "updated"
-            };
-            let message = format!("{verb} {names}");
-            self.occurrences
-                .push(Occurrence::normal("UpdatedExternalResource", message));
-        }
+        let verb = if cause == Cause::Renewal {
+            "renewed"
+        } else {
+            "updated"
+        };
+        let message = format!("{verb} {names}");
+        self.occurrences
+            .push(Occurrence::normal("UpdatedExternalResource", message));
         DriftNews::Now(cause, vec![])
     }
 
@@ -270,4 +283,10 @@ where
         outcome.drift = DriftNews::Now(Cause::SpecChanged, vec![]);
         Ok(outcome)
     }
+}
+
+/// The differences that are not there any more.
+fn without(mut changed: Vec<Drift>, rest: &[Drift]) -> Vec<Drift> {
+    changed.retain(|drift| rest.iter().all(|left| left.field != drift.field));
+    changed
 }

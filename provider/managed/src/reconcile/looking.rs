@@ -146,13 +146,24 @@ where
     }
 
     pub(super) async fn observe(
-        &self,
+        &mut self,
         session: &C::Session,
         desired: &Desired<K>,
     ) -> Result<Observation<K>, Stop> {
-        self.call(Stage::Observe, session.observe(desired))
-            .await
-            .map_err(Stop::at(Stage::Observe))
+        let observed = self.call(Stage::Observe, session.observe(desired)).await;
+        let observation = observed.map_err(Stop::at(Stage::Observe))?;
+        self.follow(&observation);
+        Ok(observation)
+    }
+
+    fn follow(&mut self, observation: &Observation<K>) {
+        let Observation::Present { secrets, .. } = observation else {
+            return;
+        };
+        self.seen.extend(secrets.iter().map(|secret| {
+            let id = ObjectId::secret(&secret.namespace, &secret.name);
+            (Source::Object(id), secret.version.clone())
+        }));
     }
 
     /// Fills what the spec leaves open with what was found. It reaches the object with whatever this

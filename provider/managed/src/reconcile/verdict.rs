@@ -80,6 +80,7 @@ pub(super) fn observed<K: Kind>(observation: Observation<K>, wake: Wake) -> Outc
     };
     conditions.push(match ready {
         Readiness::Ready => Claim::available(),
+        Readiness::Creating(message) => Claim::creating(message),
         Readiness::NotReady(message) => Claim::unavailable(message),
     });
     let mut outcome = Outcome::new(sooner(wake, look_again), conditions);

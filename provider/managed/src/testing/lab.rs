@@ -102,6 +102,7 @@ impl Lab {
         lab.server.put(object);
         lab.settle(&object.metadata.name.clone().unwrap()).await;
         // The look at which the create is marked as a success.
+        lab.wait(Duration::from_secs(30)).await;
         lab.settle(&object.metadata.name.clone().unwrap()).await;
         lab.forget();
         lab

@@ -126,8 +126,8 @@ impl ExternalClient<Fake> for FakeSession {
         if let Some(time) = thing.expires_in {
             observation = observation.again_within(time);
         }
-        observation = observation.renewing(thing.is_due.then_some("ticket"));
-        Ok(observation)
+        let observation = observation.renewing(thing.is_due.then_some("ticket"));
+        Ok(observation.following(thing.made_of))
     }
 
     fn credentials(&self, desired: &Desired<Fake>, _: &Observation<Fake>) -> ConnectionDetails {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::Trail;
 use crate::{
     change::{Changed, Changes},
-    external::{ExternalError, Failure},
+    external::{ExternalError, Failure, SeenSecret},
 };
 
 /// One thing in the external system.
@@ -34,6 +34,8 @@ pub struct Thing {
     pub natural_color: Option<String>,
     /// How long it still holds.
     pub expires_in: Option<Duration>,
+    /// The Secret that it depends on, as it was.
+    pub made_of: Option<SeenSecret>,
     /// What it holds has to be made anew now.
     pub is_due: bool,
 }

@@ -8,8 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::ListParams, core::GroupVersionKind};
 use managed::{
     ConnectionDetails, Drift,
-    condition::{Claim, Truth},
-    external::{Desired, ExternalClient, ExternalError, Observation, Readiness},
+    external::{Desired, ExternalClient, ExternalError, Observation},
     input::Value,
 };
 use serde_json::Value as Json;
@@ -20,13 +19,13 @@ use super::{
 use crate::{
     kubeconfig::{Access, Credential, Error, Remote, probe, token, within},
     kubernetes::{
-        Session,
+        Session, health,
         manifest::{Mark, Ownership},
         object::ObjectRef,
         remote_object::Adopt,
         rights::Right,
         source,
-        status::{API_REACHABLE, CredentialStatus},
+        status::CredentialStatus,
     },
 };
 
@@ -210,7 +209,7 @@ impl Session {
         ));
         let proof = self.proof(&access).await;
         let observed = at_provider(desired, &access, proof.as_ref().ok());
-        let (ready, claim) = judge(&proof);
+        let (ready, claim) = health::credential(&proof);
         let again = if proof.is_ok() {
             look_again
         } else {
@@ -219,7 +218,12 @@ impl Session {
         let observation = Observation::present(observed, drift)
             .being(ready)
             .renewing(is_due.then_some(TOKEN))
-            .telling(vec![claim]);
+            .telling(vec![claim])
+            .following(self.seen(
+                &desired.parameters.namespace,
+                &desired.parameters.secret_name(),
+                Some(live),
+            ));
         Ok(match again {
             Some(time) => observation.again_within(time),
             None => observation,
@@ -309,24 +313,5 @@ fn at_provider(
             username: username.cloned().flatten(),
             expires_at: expires.map(|time| time.to_string()),
         },
-    }
-}
-
-fn judge(proof: &Result<Option<String>, Error>) -> (Readiness, Claim) {
-    match proof {
-        Ok(_) => {
-            let claim = Claim::new(API_REACHABLE, Truth::True, "CredentialProven", "");
-            (Readiness::Ready, claim)
-        }
-        Err(error) => {
-            let message = format!("{error}; {}", error.remedy());
-            let claim = Claim::new(
-                API_REACHABLE,
-                Truth::False,
-                error.reason(),
-                message.as_str(),
-            );
-            (Readiness::NotReady(message), claim)
-        }
     }
 }

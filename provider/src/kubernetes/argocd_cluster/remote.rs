@@ -13,9 +13,9 @@ use managed::{
 };
 use serde_json::Value as Json;
 
-use super::{ArgoCdCluster, account, token};
+use super::{ArgoCdCluster, account};
 use crate::{
-    kubeconfig::{Access, Credential, Error, Reason, Remote, Remotes, probe, token as tokens},
+    kubeconfig::{Access, Error, Remote, Remotes, token},
     kubernetes::{
         health::clock,
         manifest::{Mark, Ownership, abandoned, applied, compare},
@@ -26,9 +26,6 @@ use crate::{
 
 /// Life of a token if the spec says nothing.
 const DAY: i64 = 86_400;
-/// How often a new token is tried: other replicas of an API server learn of its account later.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(300);
 /// Time for all of the clean-up after deletion.
 const CLEANUP: Duration = Duration::from_secs(5);
 
@@ -102,30 +99,10 @@ pub(super) async fn new_token(
     access: &Access,
     desired: &Desired<ArgoCdCluster>,
 ) -> Result<Value, ExternalError> {
-    let remote = remotes.open(access)?;
     let account = account::account(&desired.parameters);
-    let seconds = desired
-        .parameters
-        .credential
-        .expiration_seconds
-        .unwrap_or(DAY);
+    let seconds = desired.parameters.credential.expiration_seconds;
     let name = (account.namespace.as_str(), account.name.as_str());
-    let token = tokens::request(&remote.client, name, Vec::new(), seconds)
-        .await?
-        .token;
-    prove(&access.clone().with(Credential::Token(token.clone()))).await?;
-    Ok(token)
-}
-
-async fn prove(access: &Access) -> Result<(), Error> {
-    let client = access.client()?;
-    for _ in 1..ATTEMPTS {
-        match probe::identity(&client).await {
-            Err(error) if error.is(Reason::Unauthorized) => tokio::time::sleep(PAUSE).await,
-            answer => return answer.map(drop),
-        }
-    }
-    probe::identity(&client).await.map(drop)
+    Ok(token::proven(remotes, access, name, seconds.unwrap_or(DAY)).await?)
 }
 
 /// When the token in the Secret must be renewed; `None` when it must be now.

@@ -14,10 +14,9 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use managed::{
     condition::{Claim, Truth},
-    external::{Desired, Observation, Readiness},
+    external::{Desired, Observation, Readiness, SeenSecret},
     input::Value as Secret,
 };
 use serde_json::Value;
@@ -36,6 +35,7 @@ use crate::{
     kubernetes::{
         Session,
         health::{self, Health},
+        status::API_REACHABLE,
     },
 };
 
@@ -49,6 +49,7 @@ pub(super) struct Look {
     rollout: Option<Rollout>,
     pods: Option<String>,
     reached: Result<Health, Waiting>,
+    kubeconfig: Option<SeenSecret>,
 }
 
 /// The virtual API server was not asked.
@@ -78,18 +79,19 @@ impl Look {
         let pods = match &rollout {
             Some(rollout) if !rollout.is_complete => {
                 let labels = format!("app=vcluster,release={}", target.name);
-                rollout::message(&place.list("Pod", &labels).await?)
+                rollout::message(&place.list("Pod", &labels).await?, health::clock())
             }
             _ => None,
         };
-        let reached = match waits(rollout.as_ref(), pods.as_ref()) {
-            Some(waiting) => Err(waiting),
+        let (reached, kubeconfig) = match waits(rollout.as_ref(), pods.as_ref()) {
+            Some(waiting) => (Err(waiting), None),
             None => reach(session, place, target, scene).await?,
         };
         Ok(Self {
             rollout,
             pods,
             reached,
+            kubeconfig,
         })
     }
 }
@@ -112,29 +114,42 @@ fn waits(rollout: Option<&Rollout>, pods: Option<&String>) -> Option<Waiting> {
     }
 }
 
-/// Reads the kubeconfig that the control plane has written, and proves it where it is to be published.
+/// Reads the kubeconfig that the control plane has written, and proves it.
 async fn reach(
     session: &Session,
     place: &Place,
     target: &Target<'_>,
     scene: &Scene,
-) -> Result<Result<Health, Waiting>, Error> {
+) -> Result<(Result<Health, Waiting>, Option<SeenSecret>), Error> {
+    let name = format!("vc-{}", target.name);
+    let secret = place.read(&Part::new("Secret", &name)).await?;
+    let seen = session.seen(target.namespace, &name, secret.as_ref());
+    let reached = reach_with(session, secret.as_ref(), target, scene).await;
+    Ok((reached, seen))
+}
+
+/// Proves the kubeconfig where it is to be published.
+async fn reach_with(
+    session: &Session,
+    secret: Option<&Value>,
+    target: &Target<'_>,
+    scene: &Scene,
+) -> Result<Health, Waiting> {
     let service = scene.live("Service", target.name);
     let address = match service.map(|service| Address::of(target, service)) {
         Some(Ok(address)) => address,
-        Some(Err(what)) => return Ok(Err(Waiting::for_(what))),
-        None => return Ok(Err(Waiting::for_("the Service is missing"))),
+        Some(Err(what)) => return Err(Waiting::for_(what)),
+        None => return Err(Waiting::for_("the Service is missing")),
     };
-    let secret = Part::new("Secret", &format!("vc-{}", target.name));
-    let Some(secret) = place.read(&secret).await? else {
+    let Some(secret) = secret else {
         let what = "the control plane has not written its kubeconfig yet";
-        return Ok(Err(Waiting::for_(what)));
+        return Err(Waiting::for_(what));
     };
-    let access = Access::parse(&kubeconfig(&secret));
-    Ok(Ok(match access.and_then(|access| at(access, &address)) {
+    let access = Access::parse(&kubeconfig(secret));
+    Ok(match access.and_then(|access| at(access, &address)) {
         Ok((published, dialled)) => prove(session, &published, &dialled, target.name).await,
         Err(error) => health::unusable(&error),
-    }))
+    })
 }
 
 async fn prove(session: &Session, published: &Access, dialled: &Access, name: &str) -> Health {
@@ -142,8 +157,7 @@ async fn prove(session: &Session, published: &Access, dialled: &Access, name: &s
         Ok(remote) => health::ask(&remote.client).await,
         Err(error) => return health::unusable(&error),
     };
-    let now = Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH);
-    health::judge(published, answers, name, now)
+    health::judge(published, answers, name, health::clock())
 }
 
 /// What is published, and what is dialled to prove it: the same credential, authority and name.
@@ -189,22 +203,43 @@ pub(super) fn present(
         cluster: desired.last.cluster.clone(),
     };
     let control_plane = control_plane(look.rollout.as_ref(), at_provider.pod_message.as_deref());
+    let mut conditions = conditions(&look.reached);
+    conditions.push(control_plane);
+    let is_stuck = at_provider.pod_message.is_some();
     match look.reached {
         Ok(health) => {
             at_provider.cluster = health.status;
-            let mut conditions = health.conditions;
-            conditions.push(control_plane);
             let seen = Observation::present(at_provider, drift)
                 .publishing(health.details)
                 .being(health.ready)
-                .telling(conditions);
+                .telling(conditions)
+                .following(look.kubeconfig);
             again(seen, health.look_again)
         }
         Err(waiting) => {
             let seen = Observation::present(at_provider, drift)
-                .being(Readiness::NotReady(waiting.what))
-                .telling(vec![control_plane]);
+                .being(unready(phase, waiting.what, is_stuck))
+                .telling(conditions)
+                .following(look.kubeconfig);
             again(seen, waiting.again)
+        }
+    }
+}
+
+fn unready(phase: Phase, what: String, is_stuck: bool) -> Readiness {
+    match phase {
+        Phase::Provisioning if !is_stuck => Readiness::Creating(what),
+        _ => Readiness::NotReady(what),
+    }
+}
+
+/// What is told of the virtual API server. That it answered before says nothing once it is not asked.
+fn conditions(reached: &Result<Health, Waiting>) -> Vec<Claim> {
+    match reached {
+        Ok(health) => health.conditions.clone(),
+        Err(waiting) => {
+            let (unknown, what) = (Truth::Unknown, waiting.what.as_str());
+            vec![Claim::new(API_REACHABLE, unknown, "NotAsked", what)]
         }
     }
 }

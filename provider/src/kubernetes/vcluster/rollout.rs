@@ -1,11 +1,15 @@
 //! How far a control plane's workload is, and what keeps its pods from running. Pure.
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::{observation::Replicas, quantity};
 
 /// Set by the `vcluster` command line when it pauses a virtual cluster.
 const PAUSED: &str = "loft.sh/paused";
+
+/// For so many seconds a container is starting: that it does not answer its probe yet says nothing.
+const STARTS_SECONDS: i64 = 30;
 
 /// How far the workload is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,20 +52,28 @@ pub(super) fn is_paused_by_hand(workload: &Value) -> bool {
 }
 
 /// Why the pods do not run, in the host cluster's own words; the first that says something counts.
-pub(super) fn message(pods: &[Value]) -> Option<String> {
+pub(super) fn message(pods: &[Value], now: Timestamp) -> Option<String> {
     pods.iter().find_map(|pod| {
         let status = &pod["status"];
         let containers = ["initContainerStatuses", "containerStatuses"];
         let waiting = containers
             .iter()
             .flat_map(|list| status[list].as_array().into_iter().flatten())
-            .find_map(container);
+            .find_map(|status| container(status, now));
         waiting.or_else(|| condition(status))
     })
 }
 
-fn container(status: &Value) -> Option<String> {
+fn container(status: &Value, now: Timestamp) -> Option<String> {
     let name = status["name"].as_str().unwrap_or_default();
+    let since = status["state"]["running"]["startedAt"].as_str();
+    let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+    let has_had_time =
+        since.is_some_and(|since| now.as_second() - since.as_second() >= STARTS_SECONDS);
+    if has_had_time && status["started"] == true && status["ready"] == false {
+        let what = "runs and does not answer its probe; look at its log";
+        return Some(format!("container {name} {what}"));
+    }
     let waiting = &status["state"]["waiting"];
     match waiting["reason"].as_str()? {
         // Every pod says so while it starts.

@@ -39,7 +39,8 @@ impl ExternalClient<Role> for Session {
         }
         let mut drift = difference::drift(&desired.parameters, &found, &desired.ledger)?;
         let wanted = Wanted::of(desired)?;
-        at_provider.password = password::judge(self, &desired.external_name, &wanted, &found).await;
+        let name = &desired.external_name;
+        at_provider.password = password::judge(self, name, &wanted, &found, &at_provider).await;
         if matches!(
             at_provider.password,
             Some(PasswordState::Differs | PasswordState::Missing)
@@ -55,9 +56,10 @@ impl ExternalClient<Role> for Session {
         _observation: &Observation<Role>,
     ) -> ConnectionDetails {
         match Wanted::of(desired) {
-            Ok(Wanted::Generated) => {
-                ConnectionDetails::none().with(password::KEY, password::generate())
-            }
+            // With all the rest, so that the Secret is written once.
+            Ok(wanted @ Wanted::Generated) => self
+                .details(desired, &wanted)
+                .with(password::KEY, password::generate()),
             _ => ConnectionDetails::none(),
         }
     }

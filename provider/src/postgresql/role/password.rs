@@ -1,7 +1,8 @@
 //! The password of a role: which one is wanted, and whether the server has it.
 //!
 //! Where the administrator may read verifiers, the wanted password is compared with the server's
-//! verifier. Elsewhere a login with it is the proof, repeated every few minutes.
+//! verifier. Elsewhere a login with it is the proof, repeated every few minutes and when anything else about
+//! the role has changed.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use managed::{
 };
 use rand::RngExt;
 
-use super::{PasswordState, Role, catalog::Catalog};
+use super::{PasswordState, Role, RoleObservation, catalog::Catalog};
 use crate::postgresql::{
     proof::LOGIN_HOLDS,
     scram::{self, Verifier},
@@ -122,12 +123,14 @@ fn is_encoded(value: &Value) -> bool {
     md5 || Verifier::parse(text).is_some()
 }
 
-/// Whether the server has the wanted password; `None` when none is wanted.
+/// Whether the server has the wanted password; `None` when none is wanted. `shown` is what the status shows
+/// of what was found.
 pub(super) async fn judge(
     session: &Session,
     role: &str,
     wanted: &Wanted<'_>,
     found: &Catalog,
+    shown: &RoleObservation,
 ) -> Option<PasswordState> {
     match wanted {
         Wanted::Unmanaged => None,
@@ -138,7 +141,7 @@ pub(super) async fn judge(
         Wanted::Plain(_) if found.is_expired || found.privileges.login != Some(true) => {
             Some(PasswordState::Unknown)
         }
-        Wanted::Plain(password) => Some(log_in(session, role, password).await),
+        Wanted::Plain(password) => Some(log_in(session, role, password, shown).await),
     }
 }
 
@@ -171,8 +174,16 @@ fn verdict(is_same: bool) -> PasswordState {
     }
 }
 
-async fn log_in(session: &Session, role: &str, password: &Value) -> PasswordState {
-    let evidence = [b"login", password.expose()];
+/// Whoever changed something else about the role may have changed the password with it, so a login holds
+/// for the role as it was only.
+async fn log_in(
+    session: &Session,
+    role: &str,
+    password: &Value,
+    shown: &RoleObservation,
+) -> PasswordState {
+    let shown = serde_json::to_vec(shown).unwrap_or_default();
+    let evidence = [b"login", password.expose(), &shown];
     if let Some(state) = session.proofs().recall(role, &evidence, LOGIN_HOLDS) {
         return state;
     }

@@ -142,7 +142,7 @@ async fn mint(
     let remote = session.remotes().open(&Access::parse(kubeconfig)?)?;
     let account = (account.namespace.as_str(), account.name.as_str());
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Ok(token::request(&remote.client, account, Vec::new(), seconds).await?)
+    Ok(token::request_patiently(&remote.client, account, seconds).await?)
 }
 
 /// When a token is renewed that is issued now.

@@ -48,6 +48,14 @@ impl Outcome {
         }
     }
 
+    /// True for what passes by itself when the account, the config or the policy comes.
+    pub(super) const fn may_be_early(self) -> bool {
+        matches!(
+            self,
+            Self::TokenRefused | Self::LoginRefused | Self::AllowedPathDenied
+        )
+    }
+
     fn of(reason: &str) -> Option<Self> {
         Self::ALL
             .into_iter()

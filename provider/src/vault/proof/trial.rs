@@ -14,6 +14,7 @@ use super::{
     record::{Outcome, is_due, noted},
 };
 use crate::kubeconfig::{Access, Error as ClusterError, token};
+use crate::patience::Patience;
 use crate::vault::{
     call::Call,
     error::Error,
@@ -51,11 +52,21 @@ impl Trial<'_> {
         changed: Option<Timestamp>,
     ) -> Result<ProofObservation, ExternalError> {
         let print = self.fingerprint();
-        match last {
-            Some(last) if !is_due(last, &print, changed, now()) => Ok(last.clone()),
-            _ => {
-                let (outcome, message) = self.run(session).await?;
-                Ok(noted(last, outcome, message, print, now()))
+        let (outcome, message) = match last {
+            Some(last) if !is_due(last, &print, changed, now()) => return Ok(last.clone()),
+            Some(_) => self.run(session).await?,
+            None => self.run_first(session).await?,
+        };
+        Ok(noted(last, outcome, message, print, now()))
+    }
+
+    /// The account, the auth method's config and the policy may be made at the same moment as the role.
+    async fn run_first(&self, session: &Session) -> Result<(Outcome, String), ExternalError> {
+        let mut patience = Patience::new();
+        loop {
+            let (outcome, message) = self.run(session).await?;
+            if !outcome.may_be_early() || !patience.is_left().await {
+                return Ok((outcome, message));
             }
         }
     }

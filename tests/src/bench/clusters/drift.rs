@@ -17,7 +17,7 @@ use crate::Testbed;
 
 /// Two polls, of a minute and a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(132);
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(200);
 const CPU: &str = "/spec/template/spec/containers/0/resources/requests/cpu";
 
 /// A change by hand.
@@ -35,14 +35,19 @@ enum How {
     Set(Value, &'static str),
 }
 
-fn changes() -> [Change; 6] {
-    let host = |what, kind, name, how| Change {
-        what,
-        kind,
-        namespace: HOST_NAMESPACE,
-        name,
-        how,
-    };
+/// In the namespace of the managed resources. By itself, because others make the control plane start anew.
+fn published() -> Change {
+    Change {
+        what: "connection Secret deleted",
+        kind: kind::<Secret>(),
+        namespace: NAMESPACE,
+        name: SECRET,
+        how: How::Delete,
+    }
+}
+
+/// Where the control plane runs.
+fn running() -> Vec<Change> {
     let cpu = json!({"containers": [{"name": "syncer", "resources": {"requests": {"cpu": "7m"}}}]});
     let cpu = How::Set(json!({"spec": {"template": {"spec": cpu}}}), CPU);
     let config = How::Set(
@@ -52,43 +57,37 @@ fn changes() -> [Change; 6] {
     let selector = json!({"spec": {"selector": {"release": "other"}}});
     let selector = How::Set(selector, "/spec/selector/release");
     let (binding, account) = (kind::<RoleBinding>(), kind::<ServiceAccount>());
-    let connection = Change {
-        namespace: NAMESPACE,
-        ..host(
-            "connection Secret deleted",
-            kind::<Secret>(),
-            SECRET,
-            How::Delete,
-        )
-    };
-    [
-        host("RoleBinding deleted", binding, "vc-dev", How::Delete),
-        host(
+    let (secret, service) = (kind::<Secret>(), kind::<Service>());
+    let changes = [
+        ("RoleBinding deleted", binding, "vc-dev", How::Delete),
+        (
             "ServiceAccount deleted",
             account,
             "vc-workload-dev",
             How::Delete,
         ),
-        host(
-            "Secret with the configuration changed",
-            kind::<Secret>(),
+        (
+            "configuration's Secret changed",
+            secret,
             "vc-config-dev",
             config,
         ),
-        host(
+        (
             "Deployment's resources changed",
             kind::<Deployment>(),
             NAME,
             cpu,
         ),
-        host(
-            "Service's selector changed",
-            kind::<Service>(),
-            NAME,
-            selector,
-        ),
-        connection,
-    ]
+        ("Service's selector changed", service, NAME, selector),
+    ];
+    let change = |(what, kind, name, how)| Change {
+        what,
+        kind,
+        namespace: HOST_NAMESPACE,
+        name,
+        how,
+    };
+    changes.into_iter().map(change).collect()
 }
 
 fn kind<K: kube::Resource<DynamicType = ()>>() -> ApiResource {
@@ -97,8 +96,15 @@ fn kind<K: kube::Resource<DynamicType = ()>>() -> ApiResource {
 
 /// Makes every change, and waits for each until it is undone, or as long as two polls take.
 pub(super) async fn repairs(testbed: &Testbed) -> anyhow::Result<Vec<Repair>> {
+    let published = repairs_of(testbed, vec![published()]).await?;
+    let running = repairs_of(testbed, running()).await?;
+    Ok([published, running].concat())
+}
+
+/// Of changes that are made at once.
+async fn repairs_of(testbed: &Testbed, changes: Vec<Change>) -> anyhow::Result<Vec<Repair>> {
     let mut made = Vec::new();
-    for change in changes() {
+    for change in changes {
         made.push(Made::make(testbed, change).await?);
     }
     let until = Instant::now() + PATIENCE;

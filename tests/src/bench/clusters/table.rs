@@ -31,7 +31,7 @@ impl Figures {
 
 const ROWS: &[Row<Measured>] = &[
     ("", |one| one.providers.to_owned()),
-    ("measured", |one| format!("{} times", one.runs.len())),
+    ("runs", |one| one.runs.len().to_string()),
     ("claim to usable kubeconfig, s", |one| {
         in_tenths(one.median.usable_seconds)
     }),

@@ -25,7 +25,7 @@ pub(super) fn side([helm, kubernetes]: [&Path; 2], certificates: &Path, chart: &
     let certificates = certificates.display().to_string();
     let env = BTreeMap::from([("TLS_SERVER_CERTS_DIR".to_owned(), certificates)]);
     Side {
-        name: "provider-helm + provider-kubernetes",
+        name: "provider-helm + -kubernetes",
         key: "theirs",
         providers: vec![
             Provider {

@@ -208,6 +208,22 @@ async fn the_success_of_a_create_is_marked_at_the_next_look_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn looks_that_follow_a_create_at_once_leave_its_mark_to_a_quieter_moment() {
+    let lab = Lab::new();
+    lab.server.put(&fake("a", 3));
+    lab.pass("a").await;
+    lab.server.take_writes();
+    for _ in 0..3 {
+        lab.wait(Duration::from_secs(5)).await;
+        lab.pass("a").await;
+    }
+    assert_eq!(lab.writes(), [""; 0]);
+    lab.wait(Duration::from_secs(15)).await;
+    lab.pass("a").await;
+    assert!(lab.object("a").annotation(CREATE_SUCCEEDED).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resource_that_is_made_again_is_marked_in_the_same_pass() {
     let lab = Lab::settled(&fake("a", 3)).await;
     lab.wait(Duration::from_secs(1)).await;

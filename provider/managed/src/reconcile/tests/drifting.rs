@@ -220,6 +220,36 @@ async fn an_update_without_effect_is_said_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_corrected_is_told_although_something_else_differs_by_then() {
+    let mut object = fake("a", 3);
+    object.spec.for_provider.color = Some("red".into());
+    let mut lab = Lab::settled(&object).await;
+    lab.forget();
+    lab.world.edit("a", |thing| thing.size = 9);
+    let world = lab.world.clone();
+    lab.world.meanwhile("observe", || {});
+    lab.world.meanwhile("observe", move || {
+        world.edit("a", |thing| thing.color = Some("blue".into()));
+    });
+    assert_eq!(lab.pass("a").await, Wake::Backoff);
+    assert_eq!(
+        lab.events(),
+        [
+            "DriftDetected: size: want 3, found 9",
+            "DriftCorrected: corrected size"
+        ]
+    );
+    lab.settle("a").await;
+    assert_eq!(
+        lab.events(),
+        [
+            "DriftDetected: color: want red, found blue",
+            "DriftCorrected: corrected color"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_never_matched_and_must_not_be_updated_is_not_blamed_on_anybody() {
     let mut object = fake("a", 3);
     object.spec.management_policies = vec![Observe, Create];

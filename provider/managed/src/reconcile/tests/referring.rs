@@ -311,7 +311,7 @@ async fn whoever_waits_for_the_secret_of_another_resource_says_which_and_not_bef
     // Not a back-off: what fails once the Secret is there is a first failure.
     let soon = Wake::After(Duration::from_secs(5));
     assert_eq!(lab.pass("reader").await, soon);
-    lab.wait(Duration::from_secs(20)).await;
+    lab.wait(Duration::from_secs(110)).await;
     assert_eq!(lab.pass("reader").await, soon);
     assert_eq!(lab.conditions("reader"), Vec::<String>::new());
     lab.wait(Duration::from_secs(20)).await;

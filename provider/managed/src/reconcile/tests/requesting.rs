@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::other;
 use crate::{
+    dependents::{ObjectId, Source},
+    external::SeenSecret,
     resource::{FINALIZER, PAUSED, RECONCILE_REQUESTED},
     testing::lab::{FakeResource, Lab, NAMESPACE, fake},
 };
@@ -89,5 +91,23 @@ async fn what_was_not_looked_at_for_two_polls_is_found_again() {
     lab.pass("b").await;
     lab.queued();
     lab.controller.sweep();
+    assert_eq!(lab.queued(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_what_was_found_depends_on_asks_for_a_look_when_it_changes() {
+    let lab = Lab::settled(&fake("a", 1)).await;
+    let seen = SeenSecret {
+        namespace: "elsewhere".into(),
+        name: "certificates".into(),
+        version: "1".into(),
+    };
+    lab.world.edit("a", |thing| thing.made_of = Some(seen));
+    lab.pass("a").await;
+    lab.queued();
+    let source = Source::Object(ObjectId::secret("elsewhere", "certificates"));
+    lab.controller.runtime.wake(&source, "1");
+    assert_eq!(lab.queued(), [""; 0]);
+    lab.controller.runtime.wake(&source, "2");
     assert_eq!(lab.queued(), ["a"]);
 }

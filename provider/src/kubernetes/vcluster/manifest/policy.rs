@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Manifest, given, manifest};
-use crate::kubernetes::vcluster::{LimitRange, NetworkPolicy, ResourceQuota, target::Target};
+use crate::kubernetes::vcluster::{
+    ExposureType, LimitRange, NetworkPolicy, ResourceQuota, target::Target,
+};
 
 const PRIVATE: [&str; 5] = [
     "100.64.0.0/10",
@@ -23,7 +25,7 @@ pub(super) fn all(target: &Target<'_>) -> Vec<Manifest> {
     let quota = isolation.resource_quota.as_ref();
     let limits = isolation.limit_range.as_ref();
     let mut manifests = Vec::new();
-    manifests.extend(quota.map(|quota| make("ResourceQuota", quota_spec(quota))));
+    manifests.extend(quota.map(|quota| make("ResourceQuota", quota_spec(target, quota))));
     manifests.extend(limits.map(|limits| make("LimitRange", limits_spec(limits))));
     if let Some(policy) = &isolation.network_policy {
         manifests.extend(policies(target, policy));
@@ -31,7 +33,13 @@ pub(super) fn all(target: &Target<'_>) -> Vec<Manifest> {
     manifests
 }
 
-fn quota_spec(quota: &ResourceQuota) -> Value {
+fn quota_spec(target: &Target<'_>, quota: &ResourceQuota) -> Value {
+    // The chart's limit is 0, with which its own Service of these types is refused.
+    let node_ports = match target.parameters.exposure.kind {
+        ExposureType::NodePort => "2",
+        ExposureType::LoadBalancer => "1",
+        ExposureType::ClusterIp | ExposureType::Ingress => "0",
+    };
     let usual = json!({
         "count/configmaps": "100",
         "count/endpoints": "40",
@@ -47,7 +55,7 @@ fn quota_spec(quota: &ResourceQuota) -> Value {
         "requests.memory": "20Gi",
         "requests.storage": "100Gi",
         "services.loadbalancers": "1",
-        "services.nodeports": "0",
+        "services.nodeports": node_ports,
     });
     let hard = if quota.hard.is_empty() {
         usual

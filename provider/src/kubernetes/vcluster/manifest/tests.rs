@@ -1,6 +1,7 @@
 use super::*;
 use crate::kubernetes::vcluster::{
-    BackingStoreType, ExposureType, NetworkPolicy, RbacMode, Resources, VClusterParameters,
+    BackingStoreType, ExposureType, NetworkPolicy, RbacMode, ResourceQuota, Resources,
+    VClusterParameters,
 };
 
 fn parameters() -> VClusterParameters {
@@ -179,6 +180,28 @@ fn the_service_is_of_the_type_that_the_exposure_needs() {
         assert_eq!(service["spec"]["ports"].as_array().unwrap().len(), ports);
         let ingress = names(&parameters).contains(&"Ingress/dev".to_owned());
         assert_eq!(ingress, has_ingress, "{kind:?}");
+    }
+}
+
+#[test]
+fn the_quota_leaves_room_for_the_ports_of_the_control_planes_own_service() {
+    let table = [
+        (ExposureType::ClusterIp, false),
+        (ExposureType::NodePort, true),
+        (ExposureType::LoadBalancer, true),
+        (ExposureType::Ingress, false),
+    ];
+    for (kind, has_node_ports) in table {
+        let mut parameters = parameters();
+        parameters.exposure.kind = kind;
+        parameters.exposure.host = Some("dev.example.org".into());
+        parameters.isolation.resource_quota = Some(ResourceQuota::default());
+        let service = body(&parameters, "Service/dev");
+        let ports = service["spec"]["ports"].as_array().unwrap().len();
+        let room = if has_node_ports { ports } else { 0 };
+        let quota = body(&parameters, "ResourceQuota/vc-dev");
+        let hard = &quota["spec"]["hard"]["services.nodeports"];
+        assert_eq!(hard, &json!(room.to_string()), "{kind:?}");
     }
 }
 

@@ -24,6 +24,7 @@ fn look(rollout: Option<Rollout>, is_proven: bool) -> Look {
     Look {
         rollout,
         pods: None,
+        kubeconfig: None,
         reached: if is_proven {
             Ok(proven)
         } else {
@@ -81,6 +82,31 @@ fn what_is_not_ready_is_looked_at_again_soon_unless_it_is_stopped(
 }
 
 #[test]
+fn what_starts_for_the_first_time_is_being_made_unless_something_is_in_its_way() {
+    let what = || "the control plane starts".to_owned();
+    let being_made = Readiness::Creating(what());
+    assert_eq!(unready(Phase::Provisioning, what(), false), being_made);
+    for (phase, is_stuck) in [
+        (Phase::Provisioning, true),
+        (Phase::Degraded, false),
+        (Phase::Paused, false),
+    ] {
+        let unready = unready(phase, what(), is_stuck);
+        assert_eq!(unready, Readiness::NotReady(what()), "{phase:?}");
+    }
+}
+
+#[test]
 fn a_ready_replica_is_enough_to_ask_the_api_server() {
     assert!(waits(Some(&rollout(3, 1, false)), None).is_none());
+}
+
+#[test]
+fn an_api_server_that_is_not_asked_is_not_said_to_answer() {
+    let look = look(Some(rollout(1, 0, false)), false);
+    let told = conditions(&look.reached);
+    let reached = told.iter().find(|claim| claim.kind == API_REACHABLE);
+    let reached = reached.expect("it must not keep what it said before");
+    assert_eq!(reached.status, Truth::Unknown);
+    assert_eq!(reached.message, "something");
 }

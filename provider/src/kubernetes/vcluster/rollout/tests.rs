@@ -47,12 +47,30 @@ fn a_pod_that_cannot_run_says_why() {
     let unscheduled = json!({"status": {"conditions": [{
         "type": "PodScheduled", "status": "False", "message": "0/1 nodes are available",
     }]}});
+    let message = |pods: &[Value]| message(pods, Timestamp::UNIX_EPOCH);
     let said = Some("container kubernetes: ImagePullBackOff no such image".to_owned());
     assert_eq!(message(&[starting.clone(), pull]), said);
     let said = Some("not scheduled: 0/1 nodes are available".to_owned());
     assert_eq!(message(&[unscheduled]), said);
     assert_eq!(message(&[starting]), None);
     assert_eq!(message(&[]), None);
+}
+
+#[test]
+fn a_pod_that_runs_and_does_not_answer_says_so_once_it_has_had_time_to_start() {
+    let running = |is_started: bool, is_ready: bool| {
+        json!({"status": {"containerStatuses": [{
+            "name": "syncer", "started": is_started, "ready": is_ready,
+            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+        }]}})
+    };
+    let after = |time: &str, pod: Value| message(&[pod], time.parse().unwrap());
+    let (early, late) = ("2026-01-01T00:00:29Z", "2026-01-01T00:00:30Z");
+    let said = "container syncer runs and does not answer its probe; look at its log";
+    assert_eq!(after(early, running(true, false)), None);
+    assert_eq!(after(late, running(true, false)).as_deref(), Some(said));
+    assert_eq!(after(late, running(true, true)), None);
+    assert_eq!(after(late, running(false, false)), None);
 }
 
 #[test]

@@ -1,18 +1,18 @@
-//! Is the token in the Secret still good for a while? Pure.
+//! Is a token still good for a while? Pure.
 
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use managed::input::Value;
 
-use crate::kubeconfig::token::claims;
+use super::claims;
 
 /// How much of a token's life may pass before it is renewed, in percent.
 const RENEWED_AT: i64 = 80;
 
 /// When the token must be renewed; `None` when it is not this account's, has no end, or tells
 /// nothing: then it must be replaced at once.
-pub(super) fn due(token: &Value, namespace: &str, name: &str, uid: &str) -> Option<Timestamp> {
+pub fn due(token: &Value, namespace: &str, name: &str, uid: &str) -> Option<Timestamp> {
     let claims = claims(token);
     let account = (namespace.to_owned(), name.to_owned(), uid.to_owned());
     if claims.account != Some(account) {
@@ -24,7 +24,7 @@ pub(super) fn due(token: &Value, namespace: &str, name: &str, uid: &str) -> Opti
 }
 
 /// How long until then; nothing when it is over.
-pub(super) fn left(due: Timestamp, now: Timestamp) -> Option<Duration> {
+pub fn left(due: Timestamp, now: Timestamp) -> Option<Duration> {
     Duration::try_from(due.duration_since(now))
         .ok()
         .filter(|left| !left.is_zero())
