@@ -10,15 +10,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{
     Api, Client, ResourceExt,
     api::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{self, Event},
 };
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::persist::is_status;
+use crate::{persist::is_status, watching};
 
 #[derive(Clone, Debug, Default)]
 struct Known {
@@ -41,9 +38,7 @@ impl Gate {
     /// Watches the names of CRDs.
     pub(crate) async fn run(self, client: Client) {
         let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client);
-        let mut events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed();
+        let mut events = watching::events(api);
         let mut listing = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
@@ -156,7 +151,7 @@ mod tests {
         let (server, gate) = (server(), Gate::new());
         for _ in 0..100 {
             let refusal = Fault::Refuse(403, "Forbidden");
-            server.fail_next("list customresourcedefinitions", refusal);
+            server.fail_next("watch customresourcedefinitions", refusal);
         }
         let watch = tokio::spawn(gate.clone().run(server.client()));
         assert!(happens(gate.appears(FAKES)).await);

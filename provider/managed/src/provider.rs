@@ -207,12 +207,13 @@ impl Provider {
         let mut tasks = JoinSet::new();
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
         tasks.spawn(sweep(runtime.options.sync, sweeps));
-        tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
         tokio::select! {
             () = tend_kinds(&mut tasks, &runtime, watches, &health) => {}
             // Asked to stop while the first lists were awaited; then no pass starts.
             _ = stop.wait_for(|stop| *stop) => {}
         }
+        // Not earlier: every Secret of the cluster would hold up the lists that the first pass waits for.
+        tasks.spawn(metadata_watches(Arc::clone(&runtime), requested));
         work(&runtime, &Arc::new(reconcilers), &mut stop).await;
         over.send_replace(true);
         let told = async { while telling.join_next().await.is_some() {} };

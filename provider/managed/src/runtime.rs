@@ -11,10 +11,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, PartialObjectMeta},
     core::DynamicObject,
-    runtime::{
-        WatchStreamExt,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::Event,
 };
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -30,6 +27,7 @@ use crate::{
     options::Options,
     queue::{Priority, Queue},
     resolve::Reader,
+    watching,
 };
 
 /// Tells the time. Tests set it.
@@ -153,9 +151,7 @@ impl Runtime {
     pub(crate) async fn watch_metadata(self: Arc<Self>, resource: ApiResource) {
         let api: Api<PartialObjectMeta<DynamicObject>> =
             Api::all_with(self.client.clone(), &resource);
-        let mut events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed();
+        let mut events = watching::events(api);
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {

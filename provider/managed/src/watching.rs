@@ -1,5 +1,9 @@
 //! Watches that go on: through interruptions, and past an object that cannot be read.
 //!
+//! What is there when a watch begins comes as a stream (Kubernetes "streaming lists", KEP-3157), so that
+//! neither side holds a list of ten thousand objects in memory. An API server that refuses to stream
+//! (before 1.34 unless its feature gate `WatchList` is on) is asked for pages instead.
+//!
 //! Of a list with one broken object the others still come; the broken one is named in the log and left
 //! alone until somebody corrects it.
 
@@ -7,7 +11,7 @@ use std::future::ready;
 
 use futures::{StreamExt, stream::BoxStream};
 use kube::{
-    Api, Client,
+    Api, Client, Error,
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
@@ -15,7 +19,34 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use tracing::warn;
+use tracing::{info, warn};
+
+/// What is there and what happens to it. After an error the stream goes on, a little later. Needs list
+/// and watch.
+pub(crate) fn events<T>(api: Api<T>) -> BoxStream<'static, watcher::Result<Event<T>>>
+where
+    T: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+{
+    let streamed = watcher(api.clone(), watcher::Config::default().streaming_lists());
+    let paged = watcher(api, watcher::Config::default());
+    streamed
+        .take_while(|event| ready(!is_streaming_refused(event)))
+        .chain(paged)
+        .default_backoff()
+        .boxed()
+}
+
+/// The API server answers 422 `Invalid` to a parameter that its feature gate does not allow.
+fn is_streaming_refused<T>(event: &watcher::Result<Event<T>>) -> bool {
+    let refused = matches!(
+        event,
+        Err(watcher::Error::WatchStartFailed(Error::Api(status))) if status.code == 422
+    );
+    if refused {
+        info!("the API server does not stream lists; it is asked for pages");
+    }
+    refused
+}
 
 /// Everything that happens to the objects of a kind in all namespaces. Needs list and watch on it.
 pub(crate) fn all<T>(client: Client) -> BoxStream<'static, Event<T>>
@@ -27,9 +58,7 @@ where
         + Send
         + 'static,
 {
-    let api: Api<DeserializeGuard<T>> = Api::all(client);
-    watcher(api, watcher::Config::default())
-        .default_backoff()
+    events(Api::<DeserializeGuard<T>>::all(client))
         .filter_map(|event| ready(event.map_or_else(|error| interrupted::<T>(&error), readable)))
         .boxed()
 }
@@ -141,9 +170,36 @@ mod tests {
             (429, "TooManyRequests"),
         ] {
             lab.server
-                .fail_next("list fakes", Fault::Refuse(fault.0, fault.1));
+                .fail_next("watch fakes", Fault::Refuse(fault.0, fault.1));
         }
         assert_eq!(news(&mut watched(&lab)).await.last().unwrap(), "InitDone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_stream_lists_is_asked_for_pages() {
+        let lab = Lab::new();
+        lab.server.put(&fake("a", 1));
+        let refusal = Fault::Refuse(422, "Invalid");
+        lab.server.fail_next("watch fakes", refusal);
+        let mut events = watched(&lab);
+        assert_eq!(news(&mut events).await, ["Init", "InitApply a", "InitDone"]);
+        lab.server.put(&fake("b", 1));
+        assert_eq!(news(&mut events).await, ["Apply b"]);
+        let asked = lab.server.take_requests();
+        let asked: Vec<_> = asked.iter().map(|request| request.what.as_str()).collect();
+        assert_eq!(asked, ["watch fakes", "list fakes", "watch fakes"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_streams_lists_is_never_asked_for_one() {
+        let lab = Lab::new();
+        lab.server.put(&fake("a", 1));
+        assert_eq!(
+            news(&mut watched(&lab)).await,
+            ["Init", "InitApply a", "InitDone"]
+        );
+        let asked = lab.server.take_requests();
+        assert!(asked.iter().all(|request| request.what == "watch fakes"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -201,7 +201,7 @@ fn shard(own: u32, count: u32) -> Options {
 async fn a_stop_waits_for_no_list_that_does_not_come() {
     let lab = Lab::new();
     crds(&lab);
-    lab.server.fail_next("list fakes", Fault::Hang);
+    lab.server.fail_next("watch fakes", Fault::Hang);
     let (_health, running, stop) = process(&lab);
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.send_replace(true);
@@ -215,7 +215,7 @@ async fn a_kind_that_cannot_be_listed_holds_no_other_up_and_is_reported() {
     crds(&lab);
     for _ in 0..60 {
         let refusal = Fault::Refuse(500, "InternalError");
-        lab.server.fail_next("list providerconfigs", refusal);
+        lab.server.fail_next("watch providerconfigs", refusal);
     }
     lab.server.put(&fake("a", 1));
     let (health, running, stop) = process(&lab);

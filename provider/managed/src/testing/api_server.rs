@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame};
 use kube::{Client, Resource, client::Body};
@@ -239,12 +239,19 @@ impl ApiServer {
         }
     }
 
-    /// Everything that happens from now on.
+    /// Everything that happens from now on; before it what is there, if that is asked for.
     fn changes(&self, target: Target, since: u64) -> Response {
-        let news = self.with(|state| state.objects.history().subscribe());
+        let (news, there) = self.with(|state| {
+            let there = target.streams_list.then(|| {
+                let objects = &state.objects;
+                objects.streamed(&target.plural, &target.namespace)
+            });
+            (state.objects.history().subscribe(), there)
+        });
         let opened = *news.borrow();
+        let (since, there) = there.unwrap_or((since, Bytes::new()));
         let server = self.clone();
-        let lines = stream::unfold((news, since), move |(mut news, since)| {
+        let later = stream::unfold((news, since), move |(mut news, since)| {
             let (server, target) = (server.clone(), target.clone());
             async move {
                 loop {
@@ -262,7 +269,8 @@ impl ApiServer {
                 }
             }
         });
-        http::Response::new(StreamBody::new(lines).boxed_unsync())
+        let there = stream::iter([Ok(Frame::data(there))]);
+        http::Response::new(StreamBody::new(there.chain(later)).boxed_unsync())
     }
 
     fn fault(&self, what: &str) -> Option<Fault> {

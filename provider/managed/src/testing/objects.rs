@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyper::body::Bytes;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -48,6 +49,25 @@ impl Objects {
             .filter(|(key, _)| matches(key))
             .map(|(_, object)| object.clone())
             .collect()
+    }
+
+    /// What is there as events, one per line, with the bookmark that ends them, and the version that is.
+    pub(super) fn streamed(&self, plural: &str, namespace: &str) -> (u64, Bytes) {
+        let end = json!({
+            "kind": "Bookmark",
+            "apiVersion": "v1",
+            "metadata": {
+                "resourceVersion": self.version.to_string(),
+                "annotations": { "k8s.io/initial-events-end": "true" },
+            },
+        });
+        let there = self.list(plural, namespace).into_iter();
+        let lines: String = there
+            .map(|object| json!({ "type": "ADDED", "object": object }))
+            .chain([json!({ "type": "BOOKMARK", "object": end })])
+            .map(|event| format!("{event}\n"))
+            .collect();
+        (self.version, Bytes::from(lines))
     }
 
     pub(super) fn create(

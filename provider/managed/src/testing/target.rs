@@ -17,6 +17,8 @@ pub(super) struct Target {
     is_status: bool,
     /// The version from which on changes are watched.
     pub(super) watched_since: Option<u64>,
+    /// Before the changes comes what is there.
+    pub(super) streams_list: bool,
 }
 
 impl Target {
@@ -39,6 +41,7 @@ impl Target {
         target.watched_since = parameter(query, "watch")
             .map(|_| parameter(query, "resourceVersion").and_then(|version| version.parse().ok()))
             .map(Option::unwrap_or_default);
+        target.streams_list = parameter(query, "sendInitialEvents") == Some("true");
         Some(target)
     }
 
