@@ -49,12 +49,15 @@ pub fn facts(access: &Access) -> Facts {
     facts
 }
 
+/// Whether text holds certificates that can be read.
+pub(crate) fn are_certificates(pem: &str) -> bool {
+    let certificates = ders(pem);
+    !certificates.is_empty() && certificates.iter().all(|der| validity(der).is_some())
+}
+
 /// Refuses text that holds no certificate, or one that cannot be read.
 pub(super) fn check_authorities(pem: &str) -> Result<(), Refusal> {
-    let certificates = ders(pem);
-    let is_usable =
-        !certificates.is_empty() && certificates.iter().all(|der| validity(der).is_some());
-    if is_usable {
+    if are_certificates(pem) {
         return Ok(());
     }
     Err(Refusal::new(

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use testbed::{BUSYBOX, COREDNS, ETCD, Namespace, Testbed, VCLUSTER, VCLUSTER_KUBERNETES};
 
 const ROLES: &str = include_str!("../../../examples/install/vcluster-rbac.yaml");
+const MANAGED: &str = include_str!("../../../examples/install/optional/vcluster-managed-rbac.yaml");
 const PROVIDER: &str = "provider";
 /// Name of every virtual cluster here.
 pub(crate) const NAME: &str = "dev";
@@ -50,6 +51,15 @@ impl Fixture {
 
     pub(crate) fn namespace(&self) -> &str {
         self.namespace.name()
+    }
+
+    /// Lets the session make roles in the namespace, by the example for that.
+    pub(crate) async fn let_roles_be_made(&self) {
+        self.testbed.apply(MANAGED).await.unwrap();
+        let account = format!("--serviceaccount={}:{PROVIDER}", self.namespace());
+        let role = "--clusterrole=provider-tenancy-vcluster-roles";
+        self.kubectl(&["create", "rolebinding", "provider-roles", role, &account])
+            .await;
     }
 
     /// Waits until the namespace is gone, which says that nothing in it holds it up.

@@ -16,4 +16,6 @@ mod drift;
 mod fixture;
 mod lifecycle;
 mod namespace;
+mod people;
+mod reach;
 mod refusal;

@@ -23,6 +23,11 @@ pub struct Oidc {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub groups_claim: Option<String>,
+    /// Certificates in PEM of the authorities that sign the provider's certificate. Not set: those that
+    /// the control plane's image trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 65536))]
+    pub ca_cert: Option<String>,
 }
 
 /// Rights of the control plane in the host cluster.

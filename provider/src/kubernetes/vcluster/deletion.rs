@@ -70,7 +70,7 @@ impl<'a> Departure<'a> {
 
     /// Something that is left, or `None`.
     pub(super) async fn left(&self) -> Result<Option<String>, ExternalError> {
-        let next = explained(self.session, self.namespace, self.next().await).await?;
+        let next = self.explained(self.next().await).await?;
         Ok(match next {
             Next::Delete(parts) => parts.first().map(|(part, _)| self.named(part)),
             Next::DeleteNamespace => Some(format!("Namespace {}", self.namespace)),
@@ -82,7 +82,7 @@ impl<'a> Departure<'a> {
     /// Takes steps until nothing is left or patience ends.
     pub(super) async fn carry_out(&self) -> Result<(), ExternalError> {
         let stepped = self.steps(Instant::now() + PATIENCE).await;
-        match explained(self.session, self.namespace, stepped).await? {
+        match self.explained(stepped).await? {
             None => Ok(()),
             Some(what) => Err(ExternalError::blocked(
                 what.clone(),
@@ -90,6 +90,11 @@ impl<'a> Departure<'a> {
                 "look for finalizers that nobody removes",
             )),
         }
+    }
+
+    async fn explained<T>(&self, outcome: Result<T, Error>) -> Result<T, ExternalError> {
+        let parameters = &self.desired.parameters;
+        explained(self.session, self.namespace, parameters, outcome).await
     }
 
     async fn steps(&self, end: Instant) -> Result<Option<String>, Error> {

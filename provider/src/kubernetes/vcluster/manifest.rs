@@ -14,7 +14,7 @@ use managed::external::ExternalError;
 use serde_json::{Map, Value, json};
 
 use super::{
-    document::Document,
+    document::{Document, OIDC_AUTHORITIES},
     observation::Part,
     target::{OWNER, Target},
 };
@@ -77,12 +77,15 @@ pub(super) fn all(target: &Target<'_>, host: Host) -> Result<Vec<Manifest>, Exte
 
 fn secret(target: &Target<'_>, document: &Document) -> Manifest {
     let name = format!("vc-config-{}", target.name);
-    let text = base64::Engine::encode(
-        &base64::engine::general_purpose::STANDARD,
-        document.text.as_bytes(),
-    );
-    let content = json!({"type": "Opaque", "data": {"config.yaml": text}});
+    let mut content = json!({"type": "Opaque", "data": {"config.yaml": base64(&document.text)}});
+    if let Some(authorities) = &document.oidc_authorities {
+        content["data"][OIDC_AUTHORITIES] = base64(authorities).into();
+    }
     manifest(target, "Secret", &name, "vcluster", content)
+}
+
+fn base64(text: &str) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text)
 }
 
 /// An object of the target, with what all of them carry. `app` is what the `vcluster` command line looks

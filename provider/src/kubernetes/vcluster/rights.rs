@@ -1,9 +1,42 @@
-//! The rights in the host namespace that the default of every field needs.
+//! The rights in the host namespace that a virtual cluster needs.
 
+use super::{BackingStoreType, ExposureType, RbacMode, VClusterParameters};
 use crate::kubernetes::rights::Right;
 
 /// What is asked about when the host cluster refuses something.
-pub(super) const NEEDED: [Right; 29] = [
+pub(super) fn needed(parameters: &VClusterParameters) -> Vec<Right> {
+    let isolation = &parameters.isolation;
+    let has_deployment = !parameters.persistence.enabled
+        || parameters.backing_store.kind == BackingStoreType::DeployedEtcd;
+    let makes_roles = parameters.rbac.mode == RbacMode::Managed;
+    let kept = [
+        (has_deployment, "apps", "deployments"),
+        (
+            parameters.exposure.kind == ExposureType::Ingress,
+            NETWORKING,
+            "ingresses",
+        ),
+        (
+            isolation.network_policy.is_some(),
+            NETWORKING,
+            "networkpolicies",
+        ),
+        (isolation.resource_quota.is_some(), "", "resourcequotas"),
+        (isolation.limit_range.is_some(), "", "limitranges"),
+        (makes_roles, RBAC, "roles"),
+    ];
+    let kept = kept.into_iter().filter(|(wanted, ..)| *wanted);
+    let kept = kept.flat_map(|(_, group, resource)| {
+        ["get", "create", "patch", "delete"].map(|verb| right(verb, group, resource))
+    });
+    // Whoever gives a right by a role has it, or these.
+    let gives = ["escalate", "bind"].map(|verb| right(verb, RBAC, "roles"));
+    let gives = gives.into_iter().filter(|_| makes_roles);
+    ALWAYS.into_iter().chain(kept).chain(gives).collect()
+}
+
+/// What the default of every field needs.
+const ALWAYS: [Right; 29] = [
     right("get", "", "secrets"),
     right("create", "", "secrets"),
     right("patch", "", "secrets"),
@@ -36,6 +69,7 @@ pub(super) const NEEDED: [Right; 29] = [
 ];
 
 const LEASES: &str = "coordination.k8s.io";
+const NETWORKING: &str = "networking.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 const fn right(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
@@ -43,5 +77,25 @@ const fn right(verb: &'static str, group: &'static str, resource: &'static str) 
         verb,
         group,
         resource,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubernetes::rights::rules;
+
+    #[test]
+    fn the_fields_that_are_set_add_what_they_need() {
+        let mut parameters = VClusterParameters::new("0.36.1");
+        assert_eq!(needed(&parameters), ALWAYS);
+        parameters.exposure.kind = ExposureType::Ingress;
+        parameters.rbac.mode = RbacMode::Managed;
+        let more = needed(&parameters).split_off(ALWAYS.len());
+        assert_eq!(
+            rules(&more),
+            "{apiGroups: [\"networking.k8s.io\"], resources: [ingresses], verbs: [get, create, patch, delete]}, \
+             {apiGroups: [\"rbac.authorization.k8s.io\"], resources: [roles], verbs: [get, create, patch, delete, escalate, bind]}"
+        );
     }
 }

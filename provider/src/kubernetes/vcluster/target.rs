@@ -3,6 +3,8 @@
 
 use managed::external::{Desired, ExternalError};
 
+use crate::kubeconfig::certificate::are_certificates;
+
 use super::{
     BackingStoreType, ExposureType, VCluster, VClusterParameters,
     profile::{Profile, Version},
@@ -48,6 +50,7 @@ impl<'a> Target<'a> {
         let version = Version::parse(&parameters.version)?;
         let profile = Profile::of(version)?;
         profile.check_kubernetes(parameters.kubernetes_version.as_deref())?;
+        check_authorities(parameters)?;
         Ok(Self {
             name,
             namespace,
@@ -223,6 +226,18 @@ fn check_name(name: &str) -> Result<(), ExternalError> {
         ));
     }
     Ok(())
+}
+
+fn check_authorities(parameters: &VClusterParameters) -> Result<(), ExternalError> {
+    let oidc = parameters.oidc.as_ref();
+    let authorities = oidc.and_then(|oidc| oidc.ca_cert.as_deref());
+    if authorities.is_none_or(are_certificates) {
+        return Ok(());
+    }
+    Err(ExternalError::invalid(
+        "oidc.caCert holds no certificate that can be read",
+        "set it to the certificates in PEM of the authorities that sign the provider's certificate",
+    ))
 }
 
 #[cfg(test)]

@@ -10,14 +10,13 @@ use managed::external::{Desired, ExternalError};
 use serde_json::json;
 
 use super::{
-    AdoptionPolicy, ExistingClaims, RbacMode, VCluster,
+    AdoptionPolicy, ExistingClaims, RbacMode, VCluster, VClusterParameters,
     manifest::{self, Host},
     observation::Part,
     place::Place,
     profile::host_minor,
     report::Look,
-    rights::NEEDED,
-    rollout,
+    rights, rollout,
     scene::{Piece, Scene},
     target::{OWNER, Target, namespace},
 };
@@ -238,7 +237,12 @@ impl<'a> Visit<'a> {
     }
 
     async fn explained<T>(&self, outcome: Result<T, Error>) -> Result<T, ExternalError> {
-        explained(self.session, self.target.namespace, outcome).await
+        let Target {
+            namespace,
+            parameters,
+            ..
+        } = self.target;
+        explained(self.session, namespace, parameters, outcome).await
     }
 }
 
@@ -256,10 +260,14 @@ pub(super) fn place(
 pub(super) async fn explained<T>(
     session: &Session,
     namespace: &str,
+    parameters: &VClusterParameters,
     outcome: Result<T, Error>,
 ) -> Result<T, ExternalError> {
     match outcome {
         Ok(value) => Ok(value),
-        Err(error) => Err(session.explain(error, namespace, &NEEDED).await),
+        Err(error) => {
+            let needed = rights::needed(parameters);
+            Err(session.explain(error, namespace, &needed).await)
+        }
     }
 }

@@ -65,6 +65,7 @@ fn fields_become_the_options_of_the_same_meaning() {
         client_id: "dev".into(),
         username_claim: None,
         groups_claim: Some("groups".into()),
+        ca_cert: None,
     });
     parameters.backing_store.kind = BackingStoreType::DeployedEtcd;
     parameters.backing_store.etcd_replicas = 3;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Host, Manifest, given, manifest, merge, selector};
 use crate::kubernetes::vcluster::{
-    document::Document,
+    document::{DIRECTORY, Document},
     target::{OWNER, Target},
 };
 
@@ -142,7 +142,7 @@ fn syncer(target: &Target<'_>) -> Value {
             {"name": "binaries", "mountPath": "/binaries"},
             {"name": "certs", "mountPath": "/pki"},
             {"name": "helm-cache", "mountPath": "/.cache/helm"},
-            {"name": "vcluster-config", "mountPath": "/var/lib/vcluster"},
+            {"name": "vcluster-config", "mountPath": DIRECTORY},
             {"name": "tmp", "mountPath": "/tmp"},
         ],
     });

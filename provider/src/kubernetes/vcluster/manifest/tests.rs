@@ -1,6 +1,6 @@
 use super::*;
 use crate::kubernetes::vcluster::{
-    BackingStoreType, ExposureType, NetworkPolicy, RbacMode, ResourceQuota, Resources,
+    BackingStoreType, ExposureType, NetworkPolicy, Oidc, RbacMode, ResourceQuota, Resources,
     VClusterParameters,
 };
 
@@ -8,9 +8,12 @@ fn parameters() -> VClusterParameters {
     VClusterParameters::new("0.36.1")
 }
 
+fn target(parameters: &VClusterParameters) -> Target<'_> {
+    Target::new("dev", ("team", "uid"), parameters).unwrap()
+}
+
 fn rendered(parameters: &VClusterParameters) -> Vec<Manifest> {
-    let target = Target::new("dev", ("team", "uid"), parameters).unwrap();
-    all(&target, Host::default()).unwrap()
+    all(&target(parameters), Host::default()).unwrap()
 }
 
 fn names(parameters: &VClusterParameters) -> Vec<String> {
@@ -215,6 +218,49 @@ fn a_changed_configuration_changes_the_pods_and_nothing_else_of_the_workload() {
     assert_ne!(before.pointer(hash), after.pointer(hash));
     *after.pointer_mut(hash).unwrap() = before.pointer(hash).unwrap().clone();
     assert_eq!(before, after);
+}
+
+#[test]
+fn the_authorities_of_an_openid_connect_provider_are_beside_the_configuration() {
+    let before = body(&parameters(), "StatefulSet/dev");
+    let authorities = authorities();
+    let mut parameters = parameters();
+    parameters.oidc = Some(Oidc {
+        issuer_url: "https://id.example.org".into(),
+        client_id: "dev".into(),
+        ca_cert: Some(authorities.clone()),
+        ..Oidc::default()
+    });
+    let secret = body(&parameters, "Secret/vc-config-dev");
+    assert_eq!(secret["data"]["oidc-ca.crt"], base64(&authorities));
+    let configuration = Document::of(&target(&parameters)).unwrap();
+    let file = "--oidc-ca-file=/var/lib/vcluster/oidc-ca.crt";
+    assert!(configuration.text.contains(file));
+
+    let with = body(&parameters, "StatefulSet/dev");
+    let hash = "/spec/template/metadata/annotations/vClusterConfigHash";
+    assert_ne!(before.pointer(hash), with.pointer(hash));
+    let renewed = Some(self::authorities());
+    parameters.oidc.as_mut().unwrap().ca_cert = renewed;
+    let renewed = body(&parameters, "StatefulSet/dev");
+    assert_ne!(with.pointer(hash), renewed.pointer(hash));
+}
+
+#[test]
+fn authorities_that_are_no_certificates_are_refused() {
+    let mut parameters = parameters();
+    parameters.oidc = Some(Oidc {
+        ca_cert: Some("-----BEGIN CERTIFICATE-----".into()),
+        ..Oidc::default()
+    });
+    let refused = Target::new("dev", ("team", "uid"), &parameters).unwrap_err();
+    assert!(refused.to_string().contains("oidc.caCert"), "{refused}");
+}
+
+fn authorities() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertificateParams::new(["id.example.org".to_owned()]).unwrap();
+    authority.self_signed(&key).unwrap().pem()
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Profile;
-use crate::kubernetes::vcluster::{BackingStoreType, target::Target};
+use crate::kubernetes::vcluster::{
+    BackingStoreType,
+    document::{DIRECTORY, OIDC_AUTHORITIES},
+    target::Target,
+};
 
 const WRITE: [&str; 7] = [
     "create", "delete", "patch", "update", "get", "list", "watch",
@@ -161,6 +165,9 @@ fn api_server_arguments(target: &Target<'_>) -> Vec<String> {
         arguments.push(format!("--oidc-username-claim={username}"));
         let groups = oidc.groups_claim.as_ref();
         arguments.extend(groups.map(|claim| format!("--oidc-groups-claim={claim}")));
+        let authorities = oidc.ca_cert.as_ref();
+        arguments
+            .extend(authorities.map(|_| format!("--oidc-ca-file={DIRECTORY}/{OIDC_AUTHORITIES}")));
     }
     arguments
 }
