@@ -28,6 +28,8 @@ mod place;
 mod rehearsal;
 #[path = "postgresql_kinds/role.rs"]
 mod role;
+#[path = "postgresql_kinds/role_password.rs"]
+mod role_password;
 #[path = "postgresql_kinds/server.rs"]
 mod server;
 #[path = "postgresql_kinds/session.rs"]

@@ -4,7 +4,7 @@
 //! writes do not cause passes.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -108,6 +108,16 @@ impl Dependents {
             .filter(|(_, seen)| seen.as_ref() != version)
             .map(|(reader, _)| Key::clone(reader))
             .collect()
+    }
+
+    /// The objects of a kind that somebody reads.
+    pub(crate) fn objects(&self, group: &str, kind: &str) -> HashSet<ObjectId> {
+        let index = self.0.lock().expect("no panic while held");
+        let objects = index.readers.keys().filter_map(|source| match &**source {
+            Source::Object(id) if id.group == group && id.kind == kind => Some(id.clone()),
+            _ => None,
+        });
+        objects.collect()
     }
 
     /// All readers of a source.

@@ -1,33 +1,26 @@
 //! What all kinds share: the client, the queue, who reads what, events, metrics.
 
+mod sources;
+
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
 };
 
-use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Api, Client, ResourceExt,
-    api::{ApiResource, PartialObjectMeta},
-    core::DynamicObject,
-    runtime::watcher::Event,
-};
+use kube::{Client, api::ApiResource};
 use tokio::sync::mpsc;
-use tracing::warn;
 
 use crate::{
     change::Heard,
     changelog::ChangeLog,
-    dependents::{Dependents, ObjectId, Source},
+    dependents::{Dependents, Source},
     directory::Directory,
     event::Recorder,
-    input::Input,
     metrics::Metrics,
     options::Options,
     queue::{Priority, Queue},
     resolve::Reader,
-    watching,
 };
 
 /// Tells the time. Tests set it.
@@ -108,71 +101,4 @@ impl Runtime {
             }
         })
     }
-
-    /// Starts a watch for each kind that is read by field and not ours.
-    pub(crate) async fn watch_foreign(&self, inputs: &[Input]) {
-        for input in inputs {
-            let Input::Field {
-                api_version, kind, ..
-            } = input
-            else {
-                continue;
-            };
-            let group = api_version.split_once('/').map_or("", |(group, _)| group);
-            if self.directory.target(group, kind).is_some() {
-                continue;
-            }
-            let key = (api_version.clone(), kind.clone());
-            if self
-                .foreign
-                .lock()
-                .expect("no panic while held")
-                .contains(&key)
-            {
-                continue;
-            }
-            // An unknown kind is reported by the read that follows.
-            let Ok(resource) = self.reader.resource(api_version, kind).await else {
-                continue;
-            };
-            if self
-                .foreign
-                .lock()
-                .expect("no panic while held")
-                .insert(key)
-            {
-                let _ = self.watch_requests.send(resource);
-            }
-        }
-    }
-
-    /// Watches the metadata of a kind and wakes readers of objects that changed. Keeps nothing, so
-    /// that a cluster full of Secrets costs no memory.
-    pub(crate) async fn watch_metadata(self: Arc<Self>, resource: ApiResource) {
-        let api: Api<PartialObjectMeta<DynamicObject>> =
-            Api::all_with(self.client.clone(), &resource);
-        let mut events = watching::events(api);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    let version = object.resource_version().unwrap_or_default();
-                    self.wake(&source(&resource, &object), &version);
-                }
-                Ok(Event::Delete(object)) => self.wake(&source(&resource, &object), ""),
-                Ok(Event::Init | Event::InitDone) => {}
-                Err(error) => {
-                    warn!(%error, kind = resource.kind, "watch interrupted, trying again");
-                }
-            }
-        }
-    }
-}
-
-fn source(resource: &ApiResource, object: &PartialObjectMeta<DynamicObject>) -> Source {
-    Source::Object(ObjectId {
-        group: resource.group.clone(),
-        kind: resource.kind.clone(),
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-    })
 }

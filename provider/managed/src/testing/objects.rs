@@ -62,12 +62,11 @@ impl Objects {
             },
         });
         let there = self.list(plural, namespace).into_iter();
-        let lines: String = there
-            .map(|object| json!({ "type": "ADDED", "object": object }))
-            .chain([json!({ "type": "BOOKMARK", "object": end })])
-            .map(|event| format!("{event}\n"))
+        let lines: Vec<_> = there
+            .map(|object| json!({ "type": "ADDED", "object": object }).to_string())
+            .chain([json!({ "type": "BOOKMARK", "object": end }).to_string()])
             .collect();
-        (self.version, Bytes::from(lines))
+        (self.version, Bytes::from(lines.join("\n") + "\n"))
     }
 
     pub(super) fn create(
