@@ -45,9 +45,17 @@ impl<T: Resource> Cached for T {
             .unwrap_or(0)
     }
 
-    /// Which manager owns which field would take most of the memory.
+    /// Which manager owns which field would take most of the memory. A list that was read has room for
+    /// more than is in it.
     fn slim(&mut self) {
-        self.meta_mut().managed_fields = None;
+        let metadata = self.meta_mut();
+        metadata.managed_fields = None;
+        if let Some(finalizers) = &mut metadata.finalizers {
+            finalizers.shrink_to_fit();
+        }
+        if let Some(owners) = &mut metadata.owner_references {
+            owners.shrink_to_fit();
+        }
     }
 }
 

@@ -28,7 +28,7 @@ const FOR_A_READ: Duration = Duration::from_secs(5);
 /// Something whose objects the queue hands out.
 pub(crate) trait Reconciler: Send + Sync {
     /// One pass over the object.
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Wake>;
+    fn reconcile<'a>(&'a self, key: &'a Arc<Key>) -> BoxFuture<'a, Wake>;
 }
 
 /// One kind under control.
@@ -82,10 +82,14 @@ where
 
     /// Takes over the answer to an unconditional write. It may carry an edit of somebody else, whose
     /// own event would then look like old news.
-    pub(crate) fn adopt(&self, key: &Key, object: ManagedResource<K>) -> Arc<ManagedResource<K>> {
+    pub(crate) fn adopt(
+        &self,
+        key: &Arc<Key>,
+        object: ManagedResource<K>,
+    ) -> Arc<ManagedResource<K>> {
         let before = self.cache.get(&key.namespace, &key.name);
         if before.is_some_and(|before| Wanted::of(before.as_ref()) != Wanted::of(&object)) {
-            self.runtime.queue.add(key.clone(), Priority::Fresh);
+            self.runtime.queue.add(Arc::clone(key), Priority::Fresh);
         }
         self.adopt_own(object)
     }
@@ -137,7 +141,7 @@ impl<K: Kind, C: Connector> Reconciler for Controller<K, C>
 where
     C::Session: ExternalClient<K>,
 {
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Wake> {
+    fn reconcile<'a>(&'a self, key: &'a Arc<Key>) -> BoxFuture<'a, Wake> {
         Box::pin(self.pass(key))
     }
 }

@@ -81,17 +81,56 @@ pub(crate) struct Dependents(Mutex<Index>);
 /// Each key and each source is in memory once.
 #[derive(Debug, Default)]
 struct Index {
-    readers: HashMap<Arc<Source>, HashMap<Arc<Key>, Box<str>>>,
+    readers: HashMap<Arc<Source>, Readers>,
     sources: HashMap<Arc<Key>, Box<[Arc<Source>]>>,
+}
+
+/// Who reads a source, and the version that was seen. Most have one reader: its connection Secret is
+/// read by nobody else.
+#[derive(Debug)]
+enum Readers {
+    One(Arc<Key>, Box<str>),
+    Many(HashMap<Arc<Key>, Box<str>>),
+}
+
+impl Readers {
+    fn all(&self) -> impl Iterator<Item = (&Arc<Key>, &Box<str>)> {
+        let (one, many) = match self {
+            Self::One(reader, seen) => (Some((reader, seen)), None),
+            Self::Many(readers) => (None, Some(readers)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// Notes one more reader, who was not there.
+    fn with(self, reader: Arc<Key>, seen: Box<str>) -> Self {
+        let mut readers = match self {
+            Self::One(first, seen) => HashMap::from([(first, seen)]),
+            Self::Many(readers) => readers,
+        };
+        readers.insert(reader, seen);
+        Self::Many(readers)
+    }
+
+    /// Forgets a reader. True when nobody is left.
+    fn remove(&mut self, reader: &Key) -> bool {
+        match self {
+            Self::One(first, _) => **first == *reader,
+            Self::Many(readers) => {
+                readers.remove(reader);
+                readers.is_empty()
+            }
+        }
+    }
 }
 
 impl Dependents {
     /// Notes what a reader read in its last pass, in place of what it read before.
-    pub(crate) fn set(&self, reader: &Key, seen: Seen) {
+    pub(crate) fn set(&self, reader: &Arc<Key>, seen: Seen) {
         let mut index = self.0.lock().expect("no panic while held");
         index.remove(reader);
         if !seen.is_empty() {
-            index.add(&Arc::new(reader.clone()), seen);
+            index.add(reader, seen);
         }
     }
 
@@ -101,12 +140,13 @@ impl Dependents {
     }
 
     /// The readers of a source that have not seen this version.
-    pub(crate) fn behind(&self, source: &Source, version: &str) -> Vec<Key> {
+    pub(crate) fn behind(&self, source: &Source, version: &str) -> Vec<Arc<Key>> {
         let index = self.0.lock().expect("no panic while held");
-        let readers = index.readers.get(source).into_iter().flatten();
+        let readers = index.readers.get(source).into_iter();
         readers
+            .flat_map(Readers::all)
             .filter(|(_, seen)| seen.as_ref() != version)
-            .map(|(reader, _)| Key::clone(reader))
+            .map(|(reader, _)| Arc::clone(reader))
             .collect()
     }
 
@@ -121,10 +161,11 @@ impl Dependents {
     }
 
     /// All readers of a source.
-    pub(crate) fn of(&self, source: &Source) -> Vec<Key> {
+    pub(crate) fn of(&self, source: &Source) -> Vec<Arc<Key>> {
         let index = self.0.lock().expect("no panic while held");
-        let readers = index.readers.get(source).into_iter().flatten();
-        readers.map(|(reader, _)| Key::clone(reader)).collect()
+        let readers = index.readers.get(source).into_iter();
+        let readers = readers.flat_map(Readers::all);
+        readers.map(|(reader, _)| Arc::clone(reader)).collect()
     }
 }
 
@@ -134,10 +175,12 @@ impl Index {
         for (source, version) in seen {
             let known = self.readers.get_key_value(&source);
             let source = known.map_or_else(|| Arc::new(source), |(source, _)| Arc::clone(source));
-            self.readers
-                .entry(Arc::clone(&source))
-                .or_default()
-                .insert(Arc::clone(reader), version.into());
+            let (one, seen) = (Arc::clone(reader), Box::from(version));
+            let readers = match self.readers.remove(&source) {
+                Some(readers) => readers.with(one, seen),
+                None => Readers::One(one, seen),
+            };
+            self.readers.insert(Arc::clone(&source), readers);
             sources.push(source);
         }
         self.sources.insert(Arc::clone(reader), sources.into());
@@ -145,11 +188,10 @@ impl Index {
 
     fn remove(&mut self, reader: &Key) {
         for source in self.sources.remove(reader).into_iter().flatten() {
-            if let Some(readers) = self.readers.get_mut(&source) {
-                readers.remove(reader);
-                if readers.is_empty() {
-                    self.readers.remove(&source);
-                }
+            if let Some(readers) = self.readers.get_mut(&source)
+                && readers.remove(reader)
+            {
+                self.readers.remove(&source);
             }
         }
     }
@@ -159,13 +201,13 @@ impl Index {
 mod tests {
     use super::*;
 
-    fn reader(name: &str) -> Key {
-        Key {
+    fn reader(name: &str) -> Arc<Key> {
+        Arc::new(Key {
             group: "example.org",
             plural: "fakes",
             namespace: "ns".into(),
             name: name.into(),
-        }
+        })
     }
 
     fn secret() -> Source {
@@ -178,6 +220,22 @@ mod tests {
         dependents.set(&reader("a"), [(secret(), "1".to_owned())].into());
         dependents.set(&reader("b"), [(secret(), "2".to_owned())].into());
         assert_eq!(dependents.behind(&secret(), "2"), [reader("a")]);
+    }
+
+    #[test]
+    fn of_several_readers_each_leaves_by_itself() {
+        let dependents = Dependents::default();
+        for name in ["a", "b", "c"] {
+            dependents.set(&reader(name), [(secret(), name.to_owned())].into());
+        }
+        dependents.remove(&reader("b"));
+        let mut left = dependents.of(&secret());
+        left.sort();
+        assert_eq!(left, [reader("a"), reader("c")]);
+        dependents.remove(&reader("a"));
+        assert_eq!(dependents.behind(&secret(), "a"), [reader("c")]);
+        dependents.remove(&reader("c"));
+        assert!(dependents.0.lock().unwrap().readers.is_empty());
     }
 
     #[test]

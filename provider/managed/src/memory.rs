@@ -10,17 +10,24 @@ use std::{
     time::Duration,
 };
 
-use kube::ResourceExt;
 use tokio::time::Instant;
 
 use crate::{external::Desired, kind::Kind, resource::ManagedResource};
 
-/// Hashes of what was last carried out, by UID.
+/// What is remembered, by UID.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     keys: RandomState,
-    carried_out: Mutex<HashMap<String, u64>>,
-    passed: Mutex<HashMap<String, Instant>>,
+    known: Mutex<HashMap<Box<str>, Known>>,
+}
+
+/// What is remembered of one object.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// Hash of what was last carried out.
+    carried_out: Option<u64>,
+    /// When the last pass ended.
+    passed: Option<Instant>,
 }
 
 impl Memory {
@@ -30,45 +37,40 @@ impl Memory {
         object: &ManagedResource<K>,
         desired: &Desired<K>,
     ) -> bool {
-        let known = self.carried_out.lock().expect("no panic while held");
-        let uid = object.uid().unwrap_or_default();
-        known
-            .get(&uid)
-            .is_some_and(|known| *known != self.hash(desired))
+        let carried_out = self.of(object).carried_out;
+        carried_out.is_some_and(|known| known != self.hash(desired))
     }
 
     /// Remembers what is carried out now.
     pub(crate) fn remember<K: Kind>(&self, object: &ManagedResource<K>, desired: &Desired<K>) {
         let hash = self.hash(desired);
-        self.carried_out
-            .lock()
-            .expect("no panic while held")
-            .insert(object.uid().unwrap_or_default(), hash);
+        self.note(object, |known| known.carried_out = Some(hash));
     }
 
     /// Notes that a pass has ended.
     pub(crate) fn passed<K: Kind>(&self, object: &ManagedResource<K>) {
-        self.passed
-            .lock()
-            .expect("no panic while held")
-            .insert(object.uid().unwrap_or_default(), Instant::now());
+        self.note(object, |known| known.passed = Some(Instant::now()));
     }
 
     /// True when the last pass was longer ago than this, or when there was none.
     pub(crate) fn is_overdue<K: Kind>(&self, object: &ManagedResource<K>, age: Duration) -> bool {
-        let passed = self.passed.lock().expect("no panic while held");
-        passed
-            .get(&object.uid().unwrap_or_default())
-            .is_none_or(|at| at.elapsed() > age)
+        let passed = self.of(object).passed;
+        passed.is_none_or(|at| at.elapsed() > age)
     }
 
     /// Forgets an object.
     pub(crate) fn forget(&self, uid: &str) {
-        self.passed.lock().expect("no panic while held").remove(uid);
-        self.carried_out
-            .lock()
-            .expect("no panic while held")
-            .remove(uid);
+        self.known.lock().expect("no panic while held").remove(uid);
+    }
+
+    fn of<K: Kind>(&self, object: &ManagedResource<K>) -> Known {
+        let known = self.known.lock().expect("no panic while held");
+        known.get(uid(object)).copied().unwrap_or_default()
+    }
+
+    fn note<K: Kind>(&self, object: &ManagedResource<K>, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().expect("no panic while held");
+        change(known.entry(uid(object).into()).or_default());
     }
 
     fn hash<K: Kind>(&self, desired: &Desired<K>) -> u64 {
@@ -81,4 +83,8 @@ impl Memory {
         }
         hasher.finish()
     }
+}
+
+fn uid<K: Kind>(object: &ManagedResource<K>) -> &str {
+    object.metadata.uid.as_deref().unwrap_or_default()
 }

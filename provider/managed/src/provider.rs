@@ -259,7 +259,7 @@ async fn work(
     .await;
 }
 
-async fn pass(runtime: &Arc<Runtime>, reconcilers: &Arc<Reconcilers>, key: Key) {
+async fn pass(runtime: &Arc<Runtime>, reconcilers: &Arc<Reconcilers>, key: Arc<Key>) {
     let Some(reconciler) = reconcilers.get(&(key.group, key.plural)).cloned() else {
         runtime.queue.finish(&key, Wake::Gone);
         return;

@@ -3,11 +3,11 @@
 //! One queue serves all kinds. An object is never reconciled concurrently with itself; new and
 //! edited objects go before retries, and those before polls and the backlog of a restart; failures
 //! back off per object from 1 s to 60 s and are not forgotten because of throttling. [`Schedule`] is
-//! the pure part, [`Queue`] adds the clock.
+//! the pure part, [`Queue`] adds the clock. Each key is in memory once.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -77,17 +77,18 @@ struct Entry {
 /// The queue without a clock.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    entries: HashMap<Key, Entry>,
-    timers: BTreeMap<(Instant, u64), Key>,
-    ready: [VecDeque<Key>; 3],
+    entries: HashMap<Arc<Key>, Entry>,
+    timers: BTreeMap<(Instant, u64), Arc<Key>>,
+    ready: [VecDeque<Arc<Key>>; 3],
     sequence: u64,
     added: u64,
 }
 
 impl Schedule {
     /// Makes an object due now.
-    pub(crate) fn add(&mut self, key: Key, priority: Priority, now: Instant) {
-        let entry = self.entries.entry(key.clone()).or_default();
+    pub(crate) fn add(&mut self, key: Arc<Key>, priority: Priority, now: Instant) {
+        let key = self.known(key);
+        let entry = self.entries.entry(Arc::clone(&key)).or_default();
         if priority == Priority::Fresh {
             entry.failures = 0;
         }
@@ -111,20 +112,27 @@ impl Schedule {
     }
 
     /// Makes an object due at this time, or when it is due anyway if that is sooner.
-    pub(crate) fn add_within(&mut self, key: &Key, at: Instant) {
-        let entry = self.entries.entry(key.clone()).or_default();
+    pub(crate) fn add_within(&mut self, key: Arc<Key>, at: Instant) {
+        let key = self.known(key);
+        let entry = self.entries.entry(Arc::clone(&key)).or_default();
         if entry.running {
             entry.again = entry.again.max(Some(Priority::Background));
         } else if entry.ready.is_none() && entry.due.is_none_or(|(due, _)| due > at) {
             if let Some(timer) = entry.due.take() {
                 self.timers.remove(&timer);
             }
-            self.add_at(key, at);
+            self.add_at(&key, at);
         }
     }
 
+    /// The key as it is kept.
+    fn known(&self, key: Arc<Key>) -> Arc<Key> {
+        let known = self.entries.get_key_value(&key);
+        known.map_or(key, |(known, _)| Arc::clone(known))
+    }
+
     /// Takes the object that is to be reconciled now, and marks it running.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Arc<Key>> {
         self.release_timers(now);
         let key = self.ready.iter_mut().rev().find_map(VecDeque::pop_front)?;
         if let Some(entry) = self.entries.get_mut(&key) {
@@ -141,7 +149,7 @@ impl Schedule {
     }
 
     /// Notes that a pass over an object has ended.
-    pub(crate) fn finish(&mut self, key: &Key, wake: Wake, now: Instant) {
+    pub(crate) fn finish(&mut self, key: &Arc<Key>, wake: Wake, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
@@ -158,7 +166,7 @@ impl Schedule {
             Wake::OnChange | Wake::Gone => None,
         };
         match (again, delay) {
-            (Some(priority), _) => self.add(key.clone(), priority, now),
+            (Some(priority), _) => self.add(Arc::clone(key), priority, now),
             (None, Some(delay)) => self.add_at(key, now + delay),
             (None, None) => {
                 self.entries.remove(key);
@@ -176,12 +184,12 @@ impl Schedule {
         self.ready.iter().map(VecDeque::len).sum()
     }
 
-    fn add_at(&mut self, key: &Key, at: Instant) {
+    fn add_at(&mut self, key: &Arc<Key>, at: Instant) {
         self.sequence += 1;
         let timer = (at, self.sequence);
         if let Some(entry) = self.entries.get_mut(key) {
             entry.due = Some(timer);
-            self.timers.insert(timer, key.clone());
+            self.timers.insert(timer, Arc::clone(key));
         }
     }
 
@@ -229,19 +237,20 @@ impl Queue {
     }
 
     /// Makes an object due now.
-    pub(crate) fn add(&self, key: Key, priority: Priority) {
+    pub(crate) fn add(&self, key: impl Into<Arc<Key>>, priority: Priority) {
+        let key = key.into();
         self.with(|schedule| schedule.add(key, priority, Instant::now()));
         self.changed.notify_one();
     }
 
     /// Makes an object due within this time, or when it is due anyway if that is sooner.
-    pub(crate) fn add_within(&self, key: &Key, delay: Duration) {
-        self.with(|schedule| schedule.add_within(key, Instant::now() + delay));
+    pub(crate) fn add_within(&self, key: Key, delay: Duration) {
+        self.with(|schedule| schedule.add_within(key.into(), Instant::now() + delay));
         self.changed.notify_one();
     }
 
     /// Waits for the next object. Losing the future loses nothing.
-    pub(crate) async fn next(&self) -> Key {
+    pub(crate) async fn next(&self) -> Arc<Key> {
         loop {
             let changed = self.changed.notified();
             let now = Instant::now();
@@ -269,7 +278,7 @@ impl Queue {
     }
 
     /// Notes that a pass over an object has ended.
-    pub(crate) fn finish(&self, key: &Key, wake: Wake) {
+    pub(crate) fn finish(&self, key: &Arc<Key>, wake: Wake) {
         if wake == Wake::Backoff {
             self.metrics.retried();
         }
@@ -334,13 +343,13 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Key {
-        Key {
+    fn key(name: &str) -> Arc<Key> {
+        Arc::new(Key {
             group: "example.org",
             plural: "fakes",
             namespace: "default".into(),
             name: name.into(),
-        }
+        })
     }
 
     #[test]
@@ -350,7 +359,7 @@ mod tests {
         schedule.add(key("retry"), Priority::Normal, now);
         schedule.add(key("new"), Priority::Fresh, now);
         let order: Vec<_> = std::iter::from_fn(|| schedule.take(now))
-            .map(|key| key.name)
+            .map(|key| key.name.clone())
             .collect();
         assert_eq!(order, ["new", "retry", "poll"]);
     }

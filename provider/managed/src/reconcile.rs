@@ -85,7 +85,7 @@ impl Stop {
 /// One pass over one object.
 pub(crate) struct Pass<'a, K: Kind, C: Connector> {
     controller: &'a Controller<K, C>,
-    key: &'a Key,
+    key: &'a Arc<Key>,
     object: Arc<ManagedResource<K>>,
     now: Timestamp,
     budget: Budget,
@@ -102,7 +102,7 @@ where
 {
     pub(crate) fn new(
         controller: &'a Controller<K, C>,
-        key: &'a Key,
+        key: &'a Arc<Key>,
         object: Arc<ManagedResource<K>>,
         now: Timestamp,
         budget: Budget,

@@ -290,8 +290,12 @@ impl<'de, K: Kind> Deserialize<'de> for ManagedResource<K> {
         let Read {
             metadata,
             spec,
-            status,
+            mut status,
         } = Read::deserialize(deserializer)?;
+        // Ten thousand of these are kept, and a list that was read has room for more than is in it.
+        if let Some(status) = &mut status {
+            status.conditions.shrink_to_fit();
+        }
         Ok(Self {
             metadata,
             spec,

@@ -183,7 +183,7 @@ where
     async fn probe(&self, id: &ConfigId, in_use: &InUse) -> Result<Diagnosis, ExternalError> {
         let mut seen = Seen::new();
         let inputs = self.configs.inputs(id, &mut seen).await;
-        self.runtime.dependents.set(&key(id), seen);
+        self.runtime.dependents.set(&key(id).into(), seen);
         // Before anything fails: a config whose Secret is gone must not be used any more.
         self.configs.suspect(id);
         inputs?;
@@ -292,7 +292,7 @@ where
     T: Config<Settings = C::Settings>,
     C: Connector,
 {
-    fn reconcile<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Wake> {
+    fn reconcile<'a>(&'a self, key: &'a Arc<Key>) -> BoxFuture<'a, Wake> {
         Box::pin(self.pass(key))
     }
 }

@@ -121,7 +121,7 @@ fn used<C: Connector>(runtime: &Runtime, configs: &Configs<C>, usage: Known) {
     let (id, is_going) = (config_of::<C>(&usage), usage.is_going);
     let (before, _) = configs.usages.insert(usage);
     if before.is_none_or(|before| before.is_going != is_going) {
-        runtime.queue.add_within(&key(&id), SETTLING);
+        runtime.queue.add_within(key(&id), SETTLING);
     }
 }
 
@@ -130,7 +130,7 @@ fn unused<C: Connector>(runtime: &Runtime, configs: &Configs<C>, usage: &Known) 
     configs.usages.remove(&namespace, &name);
     runtime
         .queue
-        .add_within(&key(&config_of::<C>(usage)), SETTLING);
+        .add_within(key(&config_of::<C>(usage)), SETTLING);
 }
 
 /// The config that a usage speaks of.

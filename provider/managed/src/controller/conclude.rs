@@ -26,7 +26,7 @@ impl<K: Kind, C: Connector> Controller<K, C>
 where
     C::Session: ExternalClient<K>,
 {
-    pub(crate) async fn pass(&self, key: &Key) -> Wake {
+    pub(crate) async fn pass(&self, key: &Arc<Key>) -> Wake {
         let Some(object) = self.cache.get(&key.namespace, &key.name) else {
             self.runtime.dependents.remove(key);
             return Wake::Gone;
@@ -64,7 +64,7 @@ where
     /// Status if it differs, events, the next wake-up.
     async fn conclude(
         &self,
-        key: &Key,
+        key: &Arc<Key>,
         before: &ManagedResource<K>,
         outcome: Outcome<K>,
         now: Timestamp,

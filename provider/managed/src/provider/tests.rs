@@ -23,7 +23,7 @@ enum Broken {
 }
 
 impl Reconciler for Broken {
-    fn reconcile<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Wake> {
+    fn reconcile<'a>(&'a self, _: &'a Arc<Key>) -> BoxFuture<'a, Wake> {
         match self {
             Self::Panics => Box::pin(async { panic!("a bug") }),
             Self::Hangs(alive) => {
@@ -55,7 +55,7 @@ async fn a_panic_ends_the_pass_and_not_the_process() {
     )
     .await;
     let next = tokio::time::timeout(Duration::from_secs(2), queue.next()).await;
-    assert_eq!(next, Ok(key("a")));
+    assert_eq!(next, Ok(key("a").into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -115,14 +115,14 @@ mod tests {
     };
 
     /// A lab in which somebody has read version 7 of a Secret, and who that is.
-    fn read() -> (Lab, Key) {
+    fn read() -> (Lab, Arc<Key>) {
         let lab = Lab::new();
-        let reader = Key {
+        let reader = Arc::new(Key {
             group: "example.org",
             plural: "fakes",
             namespace: NAMESPACE.into(),
             name: "a".into(),
-        };
+        });
         let secret = Source::Object(ObjectId::secret(NAMESPACE, "password"));
         let seen = [(secret, "7".to_owned())].into();
         lab.controller.runtime.dependents.set(&reader, seen);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     /// Who is woken once Secrets are watched.
-    async fn woken(lab: &Lab) -> Option<Key> {
+    async fn woken(lab: &Lab) -> Option<Arc<Key>> {
         let runtime = Arc::clone(&lab.controller.runtime);
         let secrets = ApiResource::erase::<Secret>(&());
         let watch = tokio::spawn(Arc::clone(&runtime).watch_metadata(secrets));

@@ -155,7 +155,7 @@ impl Lab {
 
     /// One pass over what is known, however old.
     pub(crate) async fn stale_pass(&self, name: &str) -> Wake {
-        self.controller.reconcile(&key(name)).await
+        self.controller.reconcile(&key(name).into()).await
     }
 
     /// Passes until nothing is retried soon. A second goes by between them.
@@ -279,7 +279,7 @@ impl Lab {
         for key in &keys {
             queue.finish(key, Wake::Gone);
         }
-        keys.into_iter().map(|key| key.name).collect()
+        keys.iter().map(|key| key.name.clone()).collect()
     }
 
     /// Writes to the API server since the last call.

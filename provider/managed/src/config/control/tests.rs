@@ -33,7 +33,7 @@ impl Desk {
 
     async fn pass(&self) -> Wake {
         self.lab.sync();
-        self.control.reconcile(&key(&default())).await
+        self.control.reconcile(&key(&default()).into()).await
     }
 
     fn config(&self) -> Option<Config> {

@@ -267,7 +267,7 @@ async fn a_changed_input_wakes_its_reader_and_an_unchanged_one_does_not() {
     });
     let changed: Secret = lab.server.get(NAMESPACE, "source").unwrap();
     let version = changed.metadata.resource_version.unwrap();
-    assert_eq!(dependents.behind(&source, &version), [key("a")]);
+    assert_eq!(dependents.behind(&source, &version), [key("a").into()]);
 }
 
 #[tokio::test(start_paused = true)]
