@@ -220,7 +220,11 @@ impl Fixture {
         let listed = self.kubectl(&["get", kinds, "--output=name"]).await;
         let is_ours = |name: &&str| {
             let always = ["serviceaccount/default", "configmap/kube-root-ca.crt"];
-            !always.contains(name) && !name.ends_with(&format!("/{PROVIDER}"))
+            let of_the_fixture = name
+                .split('/')
+                .nth(1)
+                .is_some_and(|own| own.starts_with(PROVIDER));
+            !always.contains(name) && !of_the_fixture
         };
         listed.lines().filter(is_ours).map(str::to_owned).collect()
     }
