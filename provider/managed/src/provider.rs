@@ -7,9 +7,14 @@ mod tending;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use kube::{Client, api::ApiResource};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -17,7 +22,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::tending::{metadata_watches, state_metrics, sweep, tend_kinds};
+use self::tending::{Tended, metadata_watches, state_metrics, sweep, tend_kinds};
 
 use crate::{
     changelog::{ChangeLog, Forwarder},
@@ -42,7 +47,6 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 type Reconcilers = HashMap<(&'static str, &'static str), Arc<dyn Reconciler>>;
-type Watch = Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>;
 type Sweep = Box<dyn Fn() + Send + Sync>;
 type Count = Box<dyn Fn() -> (String, Counts) + Send + Sync>;
 
@@ -53,7 +57,7 @@ pub struct Provider {
     forwarder: Option<Forwarder>,
     requested: mpsc::UnboundedReceiver<ApiResource>,
     reconcilers: Reconcilers,
-    watches: Vec<(String, Watch)>,
+    tended: Vec<Tended>,
     counts: Vec<Count>,
     sweeps: Vec<Sweep>,
     health: Arc<Health>,
@@ -83,7 +87,7 @@ impl Provider {
             forwarder,
             requested,
             reconcilers: HashMap::new(),
-            watches: Vec::new(),
+            tended: Vec::new(),
             counts: Vec::new(),
             sweeps: Vec::new(),
             health,
@@ -97,12 +101,17 @@ impl Provider {
         self.config::<ProviderConfig<C::Settings>, C>(&configs, |configs| &configs.namespaced);
         self.config::<ClusterProviderConfig<C::Settings>, C>(&configs, |configs| &configs.cluster);
         let (runtime, usages) = (Arc::clone(&self.runtime), Arc::clone(&configs));
-        self.watch::<ProviderConfigUsage<C::Settings>>(move |synced| {
-            let watched =
-                users::watch_usages(Arc::clone(&runtime), Arc::clone(&usages), move || {
-                    synced.send_replace(true);
-                });
-            Box::pin(watched)
+        let (forgetful, forgotten) = (Arc::clone(&runtime), Arc::clone(&usages));
+        self.tended.push(Tended {
+            crd: crd_name::<ProviderConfigUsage<C::Settings>>(),
+            watch: Box::new(move |synced| {
+                let watched =
+                    users::watch_usages(Arc::clone(&runtime), Arc::clone(&usages), move || {
+                        synced.send_replace(true);
+                    });
+                Box::pin(watched)
+            }),
+            forget: Box::new(move || users::prune(&forgetful, &forgotten, &HashSet::new())),
         });
         Group(configs)
     }
@@ -139,15 +148,17 @@ impl Provider {
             }
             (gvk::<K>(), counts)
         }));
-        self.watches.push((
-            K::crd_name(),
-            Box::new(move |synced| {
+        let forgetful = Arc::clone(&controller);
+        self.tended.push(Tended {
+            crd: K::crd_name(),
+            watch: Box::new(move |synced| {
                 let controller = Arc::clone(&controller);
                 Box::pin(controller.watch(move || {
                     synced.send_replace(true);
                 }))
             }),
-        ));
+            forget: Box::new(move || forgetful.prune(&HashSet::new())),
+        });
     }
 
     fn config<T, C>(
@@ -167,22 +178,17 @@ impl Provider {
             (C::Settings::GROUP, T::KIND.plural()),
             Arc::clone(&control) as Arc<dyn Reconciler>,
         );
-        self.watch::<T>(move |synced| {
-            let control = Arc::clone(&control);
-            Box::pin(control.watch(move || {
-                synced.send_replace(true);
-            }))
+        let forgetful = Arc::clone(&control);
+        self.tended.push(Tended {
+            crd: crd_name::<T>(),
+            watch: Box::new(move |synced| {
+                let control = Arc::clone(&control);
+                Box::pin(control.watch(move || {
+                    synced.send_replace(true);
+                }))
+            }),
+            forget: Box::new(move || forgetful.prune(&HashSet::new())),
         });
-    }
-
-    fn watch<T: kube::Resource<DynamicType = ()>>(
-        &mut self,
-        watch: impl Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
-    ) {
-        self.watches.push((
-            format!("{}.{}", T::plural(&()), T::group(&())),
-            Box::new(watch),
-        ));
     }
 
     /// Runs until `stop` is true. Passes under way get the grace period.
@@ -193,7 +199,7 @@ impl Provider {
             forwarder,
             requested,
             reconcilers,
-            watches,
+            tended,
             counts,
             sweeps,
             health,
@@ -208,7 +214,7 @@ impl Provider {
         tasks.spawn(state_metrics(Arc::clone(&runtime), counts));
         tasks.spawn(sweep(runtime.options.sync, sweeps));
         tokio::select! {
-            () = tend_kinds(&mut tasks, &runtime, watches, &health) => {}
+            () = tend_kinds(&mut tasks, &runtime, tended, &health) => {}
             // Asked to stop while the first lists were awaited; then no pass starts.
             _ = stop.wait_for(|stop| *stop) => {}
         }
@@ -221,6 +227,10 @@ impl Provider {
             warn!("not everything that happened was told before the end");
         }
     }
+}
+
+fn crd_name<T: kube::Resource<DynamicType = ()>>() -> String {
+    format!("{}.{}", T::plural(&()), T::group(&()))
 }
 
 /// Hands objects to their controllers, each pass in a task of its own, so that a panic ends the

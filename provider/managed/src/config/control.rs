@@ -123,7 +123,7 @@ where
     }
 
     /// What was deleted while nobody watched is not in the list.
-    fn prune(&self, listed: &HashSet<Name>) {
+    pub(crate) fn prune(&self, listed: &HashSet<Name>) {
         for config in (self.cache)(&self.configs).all() {
             if !listed.contains(&name_of(config.as_ref())) {
                 self.deleted(&config);

@@ -13,7 +13,7 @@ use super::{
     usage::{self, Known},
 };
 use crate::{
-    cache::{Cached, name_of},
+    cache::{Cached, Name, name_of},
     dependents::ConfigId,
     external::Connector,
     runtime::Runtime,
@@ -103,13 +103,18 @@ pub(crate) async fn watch_usages<C: Connector>(
             Event::Apply(usage) => used(&runtime, &configs, Known::from(&usage)),
             Event::Delete(usage) => unused(&runtime, &configs, &Known::from(&usage)),
             Event::InitDone => {
-                for usage in configs.usages.all() {
-                    if !listed.contains(&usage.name()) {
-                        unused(&runtime, &configs, &usage);
-                    }
-                }
+                prune(&runtime, &configs, &listed);
                 synced();
             }
+        }
+    }
+}
+
+/// What was deleted while nobody watched is not in the list.
+pub(crate) fn prune<C: Connector>(runtime: &Runtime, configs: &Configs<C>, listed: &HashSet<Name>) {
+    for usage in configs.usages.all() {
+        if !listed.contains(&usage.name()) {
+            unused(runtime, configs, &usage);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use kube::api::ApiResource;
 use tokio::{
     sync::{mpsc, watch},
@@ -9,7 +10,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Count, Sweep, Watch};
+use super::{Count, Sweep};
 use crate::{gate::Gate, http::Health, runtime::Runtime};
 
 /// How often gauges are counted.
@@ -20,20 +21,30 @@ const STATE_METRICS: Duration = Duration::from_secs(5);
 /// up the others for ever.
 const FIRST_LISTS: Duration = Duration::from_secs(30);
 
+/// A kind that is watched while its CRD is there.
+pub(super) struct Tended {
+    /// Name of the CRD.
+    pub(super) crd: String,
+    /// Watches, and says when the first list is in.
+    pub(super) watch: Box<dyn Fn(watch::Sender<bool>) -> BoxFuture<'static, ()> + Send + Sync>,
+    /// Forgets all objects. A watch that was interrupted does not hear of those that go with their CRD.
+    pub(super) forget: Box<dyn Fn() + Send + Sync>,
+}
+
 /// Starts a watch for every kind that is there, and waits for the first lists.
 pub(super) async fn tend_kinds(
     tasks: &mut JoinSet<()>,
     runtime: &Runtime,
-    watches: Vec<(String, Watch)>,
+    kinds: Vec<Tended>,
     health: &Arc<Health>,
 ) {
     let gate = Gate::new();
     tasks.spawn(gate.clone().run(runtime.client.clone()));
     let mut first_lists = Vec::new();
-    for (crd, watch) in watches {
+    for kind in kinds {
         let (synced, is_synced) = watch::channel(false);
-        first_lists.push((crd.clone(), is_synced));
-        tasks.spawn(gated(gate.clone(), crd, watch, synced));
+        first_lists.push((kind.crd.clone(), is_synced));
+        tasks.spawn(gated(gate.clone(), kind, synced));
     }
     let mut listed = JoinSet::new();
     for (crd, is_synced) in first_lists {
@@ -65,13 +76,17 @@ async fn first_list(
 }
 
 /// Runs a watch for as long as the CRD is there.
-async fn gated(gate: Gate, crd: String, watch: Watch, synced: watch::Sender<bool>) {
+async fn gated(gate: Gate, kind: Tended, synced: watch::Sender<bool>) {
+    let Tended { crd, watch, forget } = kind;
     loop {
         gate.appears(&crd).await;
         info!(crd, "kind starts");
         tokio::select! {
             () = watch(synced.clone()) => {}
-            () = gate.vanishes(&crd) => info!(crd, "kind stops because its CRD is gone"),
+            () = gate.vanishes(&crd) => {
+                info!(crd, "kind stops because its CRD is gone");
+                forget();
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use super::*;
@@ -154,6 +155,26 @@ async fn a_kind_runs_while_its_crd_is_there_and_again_when_it_is_back() {
     assert!(!soon(|| is_ready(&lab, "b")).await);
     lab.server.put(&crate::crd::managed::<Fake>());
     assert!(soon(|| is_ready(&lab, "b")).await);
+    stop.send_replace(true);
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn usages_that_went_with_their_crd_unheard_hold_no_config() {
+    type Config = ClusterProviderConfig<FakeSettings>;
+    let lab = Lab::new();
+    crds(&lab);
+    lab.server
+        .fail_next("watch providerconfigusages", Fault::Hang);
+    lab.server.put(&fake("a", 1));
+    let (_health, running, stop) = process(&lab);
+    assert!(soon(|| is_ready(&lab, "a")).await);
+    lab.server.delete::<Config>("", "default");
+    let is_held = || lab.server.get::<Config>("", "default").is_some();
+    assert!(!soon(|| !is_held()).await);
+    let usages = "providerconfigusages.example.org";
+    lab.server.delete::<CustomResourceDefinition>("", usages);
+    assert!(soon(|| !is_held()).await);
     stop.send_replace(true);
     running.await.unwrap();
 }
