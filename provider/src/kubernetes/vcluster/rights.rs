@@ -1,16 +1,14 @@
 //! The rights in the host namespace that a virtual cluster needs.
 
-use super::{BackingStoreType, ExposureType, RbacMode, VClusterParameters};
+use super::{ExposureType, RbacMode, VClusterParameters, target::is_stateful};
 use crate::kubernetes::rights::Right;
 
 /// What is asked about when the host cluster refuses something.
 pub(super) fn needed(parameters: &VClusterParameters) -> Vec<Right> {
     let isolation = &parameters.isolation;
-    let has_deployment = !parameters.persistence.enabled
-        || parameters.backing_store.kind == BackingStoreType::DeployedEtcd;
     let makes_roles = parameters.rbac.mode == RbacMode::Managed;
     let kept = [
-        (has_deployment, "apps", "deployments"),
+        (!is_stateful(parameters), "apps", "deployments"),
         (
             parameters.exposure.kind == ExposureType::Ingress,
             NETWORKING,

@@ -108,8 +108,7 @@ impl<'a> Target<'a> {
 
     /// Whether the control plane is a `StatefulSet`; else it is a Deployment.
     pub(super) const fn is_stateful(&self) -> bool {
-        self.parameters.persistence.enabled
-            && matches!(self.parameters.backing_store.kind, BackingStoreType::Sqlite)
+        is_stateful(self.parameters)
     }
 
     /// Kind of the control plane's workload.
@@ -194,6 +193,12 @@ impl<'a> Target<'a> {
         let registry = self.parameters.images.registry.as_deref();
         format!("{}/{path}", registry.unwrap_or(upstream))
     }
+}
+
+/// Whether the control plane keeps its objects on a volume of its own.
+pub(super) const fn is_stateful(parameters: &VClusterParameters) -> bool {
+    parameters.persistence.enabled
+        && matches!(parameters.backing_store.kind, BackingStoreType::Sqlite)
 }
 
 /// The namespace of the host cluster.
